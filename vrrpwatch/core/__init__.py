@@ -1,0 +1,1 @@
+"""The rules of the protocols, without I/O and without a clock."""

@@ -1,0 +1,148 @@
+"""The result of an analysis as values: what every report, export and front end is made from."""
+
+from dataclasses import dataclass, field
+
+from vrrpwatch.core.model import Event, Finding, GroupKey, GroupState, Instant, Seconds, SpeakerKey
+from vrrpwatch.wire.values import Camp, IPAddress, Mac
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceInfo:
+    name: str
+    linktype: str
+    dropped: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """One capture.  ``damage`` is the one-line message of a cut or damaged one, else ``None``."""
+
+    path: str
+    format: str
+    packets: int
+    bytes: int
+    first: Instant | None
+    last: Instant | None
+    damage: str | None
+    interfaces: tuple[InterfaceInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    id: str
+    interface: str
+    vlans: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerInfo:
+    key: SpeakerKey
+    versions: tuple[int, ...]
+    priority: int | None
+    advbase: int | None
+    advskew: int | None
+    demotion: int | None
+    interval: Seconds
+    adverts: int
+    first: Instant
+    last: Instant
+    addresses: tuple[IPAddress, ...]
+    auth: str | None
+    checksum: Camp | None
+    implementation: str | None
+    authentic: bool | None
+    authentic_addresses: tuple[IPAddress, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A host that joined a group's multicast destination without being heard to advertise: a silent backup, perhaps."""
+
+    ip: IPAddress
+    mac: Mac | None
+    joined: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """Who would take over next, and how long after the master's last advertisement (``None``: cannot be known)."""
+
+    ip: IPAddress
+    in_seconds: Seconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """One stretch of time for the timeline: who held the group, or that it was contested (several ``holders``) or lost (none)."""
+
+    first: Instant
+    last: Instant
+    holders: tuple[IPAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    key: GroupKey
+    state: GroupState
+    master: SpeakerKey | None
+    addresses: tuple[IPAddress, ...]
+    interval: Seconds
+    adverts: int
+    first: Instant
+    last: Instant
+    speakers: tuple[SpeakerInfo, ...]
+    successor: Successor | None
+    listeners: tuple[Listener, ...] = ()
+    timeline: tuple[Tenure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    mean: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeInfo:
+    """Multicast (and broadcast) of one destination on one segment.
+
+    ``series`` is packets and bytes per bucket of ``bucket`` whole seconds from ``first``, for drawing.
+    """
+
+    segment: str
+    destination: str
+    protocol: str
+    packets: int
+    bytes: int
+    sources: tuple[str, ...]
+    first: Instant
+    last: Instant
+    packets_per_second: Rate
+    bits_per_second: Rate
+    bucket: int = 1
+    series: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    packets: int
+    bytes: int
+    multicast_packets: int
+    multicast_bytes: int
+    adverts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    sources: tuple[SourceInfo, ...]
+    segments: tuple[Segment, ...]
+    groups: tuple[GroupInfo, ...]
+    events: tuple[Event, ...]
+    findings: tuple[Finding, ...]
+    multicast: tuple[VolumeInfo, ...]
+    totals: Totals
+    protocols: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    evicted: dict[str, int] = field(default_factory=dict)
+
+

@@ -1,0 +1,151 @@
+"""What a capture hands to the engine: batches of the frames that matter, and counts of all the others.
+
+A batch is a stretch of one source in capture order.  Its arrays are plain numpy, so batches pickle between
+processes and merge by time.  Instants are integer nanoseconds since the Unix epoch.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Kind(IntEnum):
+    """Why a frame was kept (``FRAME.kind``) or, for volume, what it carries (``VOLUME.protocol``)."""
+
+    OTHER = 0
+    ADVERT = 1  # IP protocol 112, bare or in AH: VRRP or CARP
+    ARP = 2
+    ND = 3
+    IGMP = 4
+    MLD = 5
+    PFSYNC = 6
+    CONNTRACKD = 7
+    IPVS = 8
+    HSRP = 9
+    GLBP = 10
+    AH_OTHER = 11  # volume only: AH with anything but protocol 112
+    CARP = 12  # volume only: protocol 112 in CARP's shape (ADVERT is then VRRP)
+    MDNS = 13
+    SSDP = 14
+    LLMNR = 15
+    DHCP = 16
+    OSPF = 17
+    PIM = 18
+    STP = 19
+    LLDP = 20
+    CDP = 21
+    LACP = 22
+    ICMPV6 = 23
+    UDP = 24
+    TCP = 25
+    ICMP = 26
+    IP = 27  # some other IP protocol
+
+
+# One row per kept frame.  ``data[offset:offset + captured]`` is the frame, link header first.
+# ``vlans`` packs VIDs outer to inner, 12 bits each, the innermost lowest, with the number of tags in bits 60-63.
+# ``fingerprint`` is equal for two frames of one batch stream exactly when they say the same thing (see capture.scan);
+# ``identity`` is equal when network source, destination, IPv4 identification and payload are all equal.
+FRAME = np.dtype(
+    [
+        ("at", "i8"),
+        ("packet", "i8"),
+        ("source", "i4"),
+        ("interface", "i4"),
+        ("linktype", "i4"),
+        ("kind", "i4"),
+        ("offset", "i8"),
+        ("captured", "i4"),
+        ("length", "i4"),
+        ("network", "i4"),
+        ("payload", "i4"),
+        ("payload_length", "i4"),
+        ("ifindex", "i4"),
+        ("vlans", "u8"),
+        ("fingerprint", "u8"),
+        ("identity", "u8"),
+    ]
+)
+
+# One row per (interface, ifindex, vlans, destination, protocol, origin, whole second) with the group bit set.
+# ``destination`` and ``origin`` are 16 bytes, left-aligned; their families are 4, 6, or 0 for a MAC.
+VOLUME = np.dtype(
+    [
+        ("source", "i4"),
+        ("interface", "i4"),
+        ("ifindex", "i4"),
+        ("vlans", "u8"),
+        ("protocol", "i4"),
+        ("family", "i4"),
+        ("destination", "u1", (16,)),
+        ("origin_family", "i4"),
+        ("origin", "u1", (16,)),
+        ("second", "i8"),
+        ("packets", "i8"),
+        ("bytes", "i8"),
+        ("first", "i8"),
+        ("last", "i8"),
+    ]
+)
+
+
+def unpack_vlans(packed: int) -> tuple[int, ...]:
+    """The VIDs, outer to inner, of a ``vlans`` column value."""
+    count = packed >> 60
+    return tuple((packed >> (12 * (count - 1 - position))) & 0xFFF for position in range(count))
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One capture interface as the file describes it; ``name`` is ``None`` where it does not say."""
+
+    name: str | None
+    linktype: int
+    snaplen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """``count`` packets that the capture says it lost on ``interface`` between two instants."""
+
+    source: int
+    interface: int
+    first: int
+    last: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """Capture time that ran backwards by more than a second, at ``packet``."""
+
+    source: int
+    packet: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A stretch of one source: every packet in it is either a row of ``frames`` or counted.
+
+    ``first`` and ``last`` are the least and greatest instants of all its packets (``None`` for a batch without any).
+    ``skipped`` counts by name the frames that the scan could not follow.
+    """
+
+    source: int
+    interfaces: tuple[Interface, ...]
+    packets: int
+    bytes: int
+    multicast_packets: int
+    multicast_bytes: int
+    first: int | None
+    last: int | None
+    frames: NDArray[np.void]
+    data: NDArray[np.uint8]
+    volume: NDArray[np.void]
+    steps: tuple[ClockStep, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    skipped: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,151 @@
+"""What the engine talks about: groups, what speakers claim, runs of claims, events and findings.
+
+Instants are integer nanoseconds since the Unix epoch (``Instant``), durations are seconds (``Seconds``).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import Literal, NamedTuple
+
+from vrrpwatch.wire.values import Camp, Carp, Glbp, Hsrp, IPAddress, Mac, Vrrp
+
+Instant = int
+Seconds = float
+
+NANOSECONDS = 1_000_000_000
+
+Protocol = Literal["vrrp", "carp", "hsrp", "glbp"]
+Auth = Literal["none", "simple", "ah", "hmac", "carp"]
+Cause = Literal["resigned", "preempted", "timed-out", "unknown"]
+EventKind = Literal["master-appeared", "master-changed", "master-lost", "master-resigned"]
+GroupState = Literal["held", "contested", "lost"]
+
+
+def nanoseconds(duration: Seconds) -> int:
+    """A duration in seconds as the nanoseconds that instants count."""
+    return round(duration * NANOSECONDS)
+
+
+class Severity(Enum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return ("info", "warning", "critical").index(self.value)
+
+
+class GroupKey(NamedTuple):
+    """One virtual router as the field keys it."""
+
+    segment: str
+    protocol: Protocol
+    family: Literal[4, 6]
+    id: int
+    scope: str
+
+    def __str__(self) -> str:
+        return "|".join((self.segment, self.protocol, str(self.family), str(self.id), self.scope))
+
+
+class SpeakerKey(NamedTuple):
+    """One host that advertises in a group; ``mac`` is ``None`` on links without addresses and for HSRP and GLBP."""
+
+    ip: IPAddress
+    mac: Mac | None
+
+
+class Evidence(NamedTuple):
+    """A packet that shows something: the index of its source and its number there, from 1."""
+
+    source: int
+    packet: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advert:
+    """What one speaker claims with one advertisement, whatever the protocol.
+
+    ``claims`` is whether it says "I am the master" (an HSRP standby's hello does not); ``resigns`` whether it gives the
+    role up (VRRP priority 0, CARP advbase = advskew = 255).  ``addresses`` is ``None`` where the protocol does not say or
+    the capture cut them off.  ``checksum`` is ``None`` where the capture cut the message.
+    """
+
+    group: GroupKey
+    speaker: SpeakerKey
+    destination: IPAddress
+    message: Vrrp | Carp | Hsrp | Glbp
+    version: int
+    priority: int | None
+    advbase: int | None
+    advskew: int | None
+    demotion: int | None
+    interval: Seconds
+    addresses: tuple[IPAddress, ...] | None
+    auth: Auth | None
+    password: bytes | None
+    checksum: Camp | None
+    ttl: int
+    tos: int
+    dont_fragment: bool
+    spi: int | None
+    claims: bool
+    resigns: bool
+    implementation: str | None
+
+
+@dataclass(slots=True)
+class Run:
+    """A stretch of advertisements with identical content and no gap beyond the speaker's master-down time.
+
+    Two runs of one content that touch (gap within the master-down time) say the same as their union: cutting a run
+    anywhere changes no result.  ``greatest_gap`` is in nanoseconds; ``late`` counts gaps above 1.5 intervals.
+    """
+
+    advert: Advert
+    source: int
+    first: Instant
+    last: Instant
+    count: int
+    first_packet: int
+    last_packet: int
+    greatest_gap: int = 0
+    late: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at: Instant
+    kind: EventKind
+    group: GroupKey
+    source: int
+    packet: int
+    old: IPAddress | None = None
+    new: IPAddress | None = None
+    cause: Cause | None = None
+    gap: Seconds | None = None
+    expected_gap: Seconds | None = None
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing that is wrong, about one subject, with the packets that show it."""
+
+    rule: str
+    severity: Severity
+    segment: str
+    group: GroupKey | None
+    subject: str
+    first: Instant
+    last: Instant
+    count: int
+    summary: str
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def id(self) -> str:
+        """Stable across runs and sources: the same trouble has the same id wherever it is seen."""
+        text = "\0".join((self.rule, self.segment, str(self.group or ""), self.subject))
+        return sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""How an analysis is shown: tables, JSON, CSV and HTML, made from core values only."""

@@ -1,0 +1,1 @@
+"""Redundancy protocols on the wire: bytes to values and back, nothing else."""
