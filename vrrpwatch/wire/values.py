@@ -65,7 +65,8 @@ class Packet:
     ``group`` is the destination MAC's group bit; cooked frames answer it by packet type, and links
     without addresses by the IP destination.  ``payload`` is what was captured of the ``payload_length``
     bytes that IP announces (never link padding), starting ``payload_offset`` bytes into the frame.
-    ``skipped`` names why the frame was not taken further (``None``: it was).
+    ``skipped`` names why the frame was not taken further (``None``: it was).  ``overlong`` is true when IP announces
+    more than the frame had on the wire: a lie, not a cut capture.
     """
 
     linktype: int
@@ -84,6 +85,7 @@ class Packet:
     payload_length: int = 0
     fragment: Literal["first", "later"] | None = None
     skipped: str | None = None
+    overlong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,10 @@ class Carp:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Protocol 112 that is no well-formed advertisement: why, and every field that could still be read."""
+    """Protocol 112 that is no well-formed advertisement: why, and every field that could still be read.
+
+    ``cut`` is true when the capture (its snap length, or fragmentation) is to blame and not the sender.
+    """
 
     reason: str
     version: int | None = None
@@ -151,6 +156,7 @@ class Malformed:
     checksum: int | None = None
     addresses: tuple[IPAddress, ...] = ()
     length: int = 0
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,10 @@ class Pfsync:
 
 @dataclass(frozen=True, slots=True)
 class Conntrackd:
-    """A conntrackd network header (conntrack-tools include/network.h); flags: resync 2, nack 4, ack 8, alive 16, hello 32."""
+    """A conntrackd network header (conntrack-tools include/network.h).
+
+    ``flags``: resync 2, nack 4, ack 8, alive 16, hello 32.
+    """
 
     version: int
     type: int

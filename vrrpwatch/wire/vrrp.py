@@ -1,0 +1,119 @@
+"""VRRP advertisements, versions 2 (RFC 3768) and 3 (RFC 9568): the fields of a message whose shape is known to fit.
+
+Whether a payload is one of these, CARP or nothing well-formed is :mod:`vrrpwatch.wire.protocol112`'s to say.
+"""
+
+from ipaddress import IPv4Address, IPv6Address
+
+from vrrpwatch.wire.checksum import PSEUDO_MULTICAST, internet_checksum, pseudo_header
+from vrrpwatch.wire.layout import Layout, octets
+from vrrpwatch.wire.values import Camp, HmacTrailer, IPAddress, Vrrp
+
+VRRP2 = Layout("vrrp2", version=4, type=4, vrid=8, priority=8, count=8, auth_type=8, interval=8, checksum=16)
+VRRP3 = Layout("vrrp3", version=4, type=4, vrid=8, priority=8, count=8, reserved=4, interval=12, checksum=16)
+TRAILER = Layout("trailer", type=8, key_id=8, reserved=16, seconds=32, fraction=16, counter=16, digest=octets(16))
+
+AUTH_DATA_SIZE = 8
+CISCO_MD5 = 254
+CENTISECONDS = 100
+
+
+def decode_vrrp2(data: bytes, length: int, trailer: bool, complete: bool) -> Vrrp:
+    """The VRRPv2 message of ``length`` octets at the start of ``data``, which holds the 8-octet header at least."""
+    raw = VRRP2.unpack(data)
+    body = data[: length - TRAILER.size] if trailer else data[:length]
+    start = VRRP2.size + 4 * raw.count
+    return Vrrp(
+        version=2,
+        vrid=raw.vrid,
+        priority=raw.priority,
+        count=raw.count,
+        interval=float(raw.interval),
+        checksum=raw.checksum,
+        addresses=decode_addresses(body, raw.count, 4),
+        auth_type=raw.auth_type,
+        auth_data=body[start:],
+        trailer=decode_trailer(data[length - TRAILER.size : length]) if trailer else None,
+        length=length,
+        complete=complete,
+    )
+
+
+def decode_vrrp3(data: bytes, length: int, width: int, trailer: bool, complete: bool) -> Vrrp:
+    """The VRRPv3 message of ``length`` octets at the start of ``data``; ``width`` is an address's: 4 or 16 octets."""
+    raw = VRRP3.unpack(data)
+    return Vrrp(
+        version=3,
+        vrid=raw.vrid,
+        priority=raw.priority,
+        count=raw.count,
+        interval=raw.interval / CENTISECONDS,
+        checksum=raw.checksum,
+        addresses=decode_addresses(data[: length - TRAILER.size] if trailer else data, raw.count, width),
+        trailer=decode_trailer(data[length - TRAILER.size : length]) if trailer else None,
+        length=length,
+        complete=complete,
+    )
+
+
+def decode_addresses(data: bytes, count: int, width: int) -> tuple[IPAddress, ...]:
+    """The whole addresses of ``width`` octets that follow the header, ``count`` at most."""
+    kind = IPv4Address if width == 4 else IPv6Address
+    held = min(count, (len(data) - VRRP2.size) // width)
+    starts = range(VRRP2.size, VRRP2.size + held * width, width)
+    return tuple(kind(data[start : start + width]) for start in starts)
+
+
+def decode_trailer(data: bytes) -> HmacTrailer | None:
+    """keepalived's HMAC trailer, or ``None`` where the capture cut it off."""
+    raw = TRAILER.unpack(data)
+    if raw is None:
+        return None
+    return HmacTrailer(raw.type, raw.key_id, raw.seconds, raw.fraction, raw.counter, raw.digest)
+
+
+def encode_trailer(trailer: HmacTrailer) -> bytes:
+    """The 28 octets of ``trailer``."""
+    return TRAILER.pack(
+        type=trailer.type,
+        key_id=trailer.key_id,
+        seconds=trailer.seconds,
+        fraction=trailer.fraction,
+        counter=trailer.counter,
+        digest=trailer.digest,
+    )
+
+
+def encode_vrrp(message: Vrrp, source: IPAddress, destination: IPAddress, camp: Camp = "pseudo-header") -> bytes:
+    """The octets of ``message`` with its count and checksum computed (those of ``message`` are not looked at).
+
+    ``camp`` is the checksum rule of VRRPv3 on IPv4; version 2 is always plain, IPv6 always has the pseudo-header.
+    Raises :class:`ValueError` for what the fields cannot hold.
+    """
+    addresses = b"".join(address.packed for address in message.addresses)
+    header = {"version": message.version, "type": 1, "vrid": message.vrid, "priority": message.priority}
+    header["count"] = len(message.addresses)
+    trailer = encode_trailer(message.trailer) if message.trailer else b""
+    if message.version == 2:
+        head = VRRP2.pack(**header, auth_type=message.auth_type or 0, interval=round(message.interval))
+        auth_data = message.auth_data.ljust(AUTH_DATA_SIZE, b"\0")
+        body = head + addresses + auth_data
+        return _with_checksum(body, internet_checksum(body)) + trailer
+    body = VRRP3.pack(**header, interval=round(message.interval * CENTISECONDS)) + addresses
+    if isinstance(source, IPv6Address):
+        body += trailer
+        return _with_checksum(body, internet_checksum(pseudo_header(source, destination, len(body)) + body))
+    match camp:
+        case "plain":
+            covered = body
+        case "pseudo-header":
+            covered = pseudo_header(source, destination, len(body)) + body
+        case "pseudo-header-multicast":
+            covered = pseudo_header(source, PSEUDO_MULTICAST, len(body)) + body
+        case "bad":
+            return _with_checksum(body, internet_checksum(body) ^ 0x5555) + trailer
+    return _with_checksum(body, internet_checksum(covered)) + trailer
+
+
+def _with_checksum(body: bytes, checksum: int) -> bytes:
+    return body[:6] + checksum.to_bytes(2) + body[8:]
