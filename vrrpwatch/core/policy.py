@@ -177,9 +177,7 @@ class Policy(Table):
 
     version: Literal[1]
     unlisted: Literal["report", "log", "limit", "drop"] = "report"
-    unlisted_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        default=None, validate_default=True
-    )
+    unlisted_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(None, validate_default=True)
     segment: Annotated[tuple[SegmentPolicy, ...], _no_repeats("name")] = ()
     group: Annotated[
         tuple[GroupPolicy, ...],
