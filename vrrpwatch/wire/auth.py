@@ -7,8 +7,8 @@ from ipaddress import IPv4Address
 
 from vrrpwatch.wire.ah import AH
 from vrrpwatch.wire.ip import AH_PROTOCOL, IPV4
-from vrrpwatch.wire.values import HmacTrailer, IPAddress
-from vrrpwatch.wire.vrrp import encode_trailer
+from vrrpwatch.wire.values import IPAddress
+from vrrpwatch.wire.vrrp import TRAILER, VRRP3
 
 ICV_SIZE = 12
 TRAILER_DIGEST_SIZE = 16
@@ -51,12 +51,14 @@ def carp_digest(passphrase: bytes, vhid: int, addresses: Iterable[IPAddress], co
     return hmac(passphrase[:CARP_KEY_SIZE], body + counter.to_bytes(8), sha1).digest()
 
 
-def trailer_digest(key: bytes, message: bytes, source: IPAddress, trailer: HmacTrailer) -> bytes:
-    """The 16 octets of HMAC-SHA256 in keepalived's trailer for the VRRP ``message`` (without its trailer).
+def trailer_digest(key: bytes, payload: bytes, source: IPAddress) -> bytes | None:
+    """The 16 octets that keepalived's trailer at the end of the whole IP ``payload`` must hold (keepalived 2.4).
 
-    Covered: family, version, VRID, the source padded to 16 octets, the message with its checksum at zero, and the
-    trailer with its digest at zero (keepalived 2.4).
+    HMAC-SHA256, truncated, over family, version, VRID, the source padded to 16 octets, the message with its checksum
+    at zero, and the trailer with its digest at zero.  ``None`` where ``payload`` is too short for message and trailer.
     """
-    prefix = bytes((source.version, message[0] >> 4, message[1], 0)) + source.packed.ljust(16, b"\0")
-    covered = message[:6] + bytes(2) + message[8:] + encode_trailer(trailer)[:-TRAILER_DIGEST_SIZE]
-    return hmac(key, prefix + covered + bytes(TRAILER_DIGEST_SIZE), sha256).digest()[:TRAILER_DIGEST_SIZE]
+    if len(payload) < VRRP3.size + TRAILER.size:
+        return None
+    prefix = bytes((source.version, payload[0] >> 4, payload[1], 0)) + source.packed.ljust(16, b"\0")
+    covered = payload[:6] + bytes(2) + payload[8:-TRAILER_DIGEST_SIZE] + bytes(TRAILER_DIGEST_SIZE)
+    return hmac(key, prefix + covered, sha256).digest()[:TRAILER_DIGEST_SIZE]
