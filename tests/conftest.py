@@ -1,4 +1,4 @@
-"""What every test shares: repeatable property tests, the optional corpus, and no silent skips where all is installed."""
+"""What every test shares: repeatable property tests, the optional corpus, and no silent skips in continuous runs."""
 
 import os
 from collections.abc import Generator
