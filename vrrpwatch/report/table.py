@@ -268,9 +268,7 @@ def _multicast(analysis: Analysis, width: int) -> Iterator[ConsoleRenderable]:
         for volume in volumes[:MAX_VOLUMES]:
             part = share(volume.bytes, analysis.totals.multicast_bytes)
             yield Text(f"{safe_text(volume.destination)} on {safe_text(volume.segment)}", style="bold")
-            figures = (
-                f"{safe_text(volume.protocol)}, {count(volume.packets, 'packet')}, {scaled(volume.bytes, 'B')}, {part}"
-            )
+            facts = (safe_text(volume.protocol), count(volume.packets, "packet"), scaled(volume.bytes, "B"), part)
             yield _indent(Text(", ".join(facts)))
     else:
         yield _volume_table(volumes[:MAX_VOLUMES], analysis.totals.multicast_bytes, width)
