@@ -1,0 +1,140 @@
+"""Scenarios in which something is wrong: split brain, collisions, leaks, stale ARP, passwords that differ."""
+
+from tests.lab.daemons import Instance, keepalived
+from tests.lab.network import Host
+from tests.lab.recorder import Recording
+from tests.lab.stage import ALPHA, BRAVO, CHARLIE, CLIENT, DELTA, GATEWAY, SERVICE, Stage, address, mac, scenario
+
+A, B, C, D = address(ALPHA), address(BRAVO), address(CHARLIE), address(DELTA)
+
+
+def _refuse(host: Host, *sources: str) -> None:
+    """The host's firewall drops these sources' advertisements as they come in."""
+    host.filter("refuse", "input", f"ip protocol 112 ip saddr {{ {', '.join(sources)} }} drop")
+
+
+def _settled_pair(stage: Stage) -> tuple[Recording, Host, Host]:
+    recording = stage.lan()
+    alpha, bravo = stage.router("alpha", ALPHA), stage.router("bravo", BRAVO)
+    keepalived(alpha, Instance(vrid=51, priority=150, addresses=(f"{GATEWAY}/24",)))
+    recording.until_heard(A, 1)
+    keepalived(bravo, Instance(vrid=51, priority=100, addresses=(f"{GATEWAY}/24",)))
+    recording.until_more(A, 4)
+    return recording, alpha, bravo
+
+
+@scenario("keepalived")
+def split_brain(stage: Stage) -> None:
+    """A pair that can no longer hear each other, both still connected to everyone else, until the capture ends."""
+    recording, alpha, bravo = _settled_pair(stage)
+    _refuse(alpha, B)
+    _refuse(bravo, A)
+    recording.until_heard(B, 8)
+    recording.stop()
+
+
+@scenario("keepalived")
+def split_brain_healed(stage: Stage) -> None:
+    """The same, but the two hear each other again before the capture ends."""
+    recording, alpha, bravo = _settled_pair(stage)
+    _refuse(alpha, B)
+    _refuse(bravo, A)
+    recording.until_heard(B, 7)
+    for host in (alpha, bravo):
+        host.unfilter("refuse")
+    recording.until_more(A, 6)
+    recording.stop()
+
+
+@scenario("keepalived")
+def vrid_collision(stage: Stage) -> None:
+    """Two unrelated pairs with one VRID on one segment; each pair's firewall lets in its own peer only.
+
+    Without the firewalls keepalived masters silence each other by turns, since each puts off its own advertisement
+    whenever it drops a foreign one.
+    """
+    recording = stage.lan()
+    pairs = (
+        ((("alpha", ALPHA, 150), ("bravo", BRAVO, 100)), GATEWAY, (C, D)),
+        ((("charlie", CHARLIE, 150), ("delta", DELTA, 100)), SERVICE, (A, B)),
+    )
+    for members, virtual, strangers in pairs:
+        for name, number, priority in members:
+            host = stage.router(name, number)
+            _refuse(host, *strangers)
+            keepalived(host, Instance(vrid=51, priority=priority, addresses=(f"{virtual}/24",)))
+            recording.until_heard(address(members[0][1]), 1)
+    recording.until_heard(C, 8)
+    recording.stop()
+
+
+@scenario("keepalived")
+def password_mismatch(stage: Stage) -> None:
+    """A pair whose simple passwords differ: each drops what the other says, and the two take turns."""
+    recording = stage.lan()
+    alpha, bravo = stage.router("alpha", ALPHA), stage.router("bravo", BRAVO)
+    for host, priority, password in ((alpha, 150, "left-key"), (bravo, 100, "rightkey")):
+        instance = Instance(vrid=51, priority=priority, addresses=(f"{GATEWAY}/24",), auth="PASS", password=password)
+        keepalived(host, instance)
+        recording.until_heard(A, 1)
+    recording.until_heard(B, 2, at_most=30)
+    recording.until(lambda: len(recording.heard()) >= 14, "14 advertisements", at_most=30)
+    recording.stop()
+
+
+@scenario("keepalived")
+def stale_arp(stage: Stage) -> None:
+    """A takeover whose gratuitous ARP never reaches the wire, so that every host keeps the dead master's MAC."""
+    recording, alpha, bravo = _settled_pair(stage)
+    bravo.filter("mute", "egress device eth0", f"arp saddr ip {GATEWAY} drop", family="netdev")
+    alpha.power_off()
+    # Six seconds: a takeover without gratuitous ARP is judged after five.
+    recording.until_heard(B, 8)
+    recording.stop()
+
+
+@scenario("keepalived", "arping")
+def stale_arp_reclaimed(stage: Stage) -> None:
+    """The old master's daemon dies but its host lives on with the address, and announces it after the takeover."""
+    recording, alpha, _ = _settled_pair(stage)
+    alpha.processes[-1].kill()
+    recording.until_heard(B, 2)
+    alpha.do("arping", "-U", "-q", "-c", "1", "-I", "eth0", GATEWAY)
+    last = recording.announced
+    recording.until(lambda: len(last(mac(ALPHA))) > 5, "alpha's late gratuitous ARP")
+    recording.until_more(B, 2)
+    recording.stop()
+
+
+@scenario("keepalived", "dumpcap", suffix=".pcapng", guest=True)
+def leak_across_vlans(stage: Stage) -> None:
+    """A pair in VLAN 10 and one in VLAN 20 at a VLAN-aware switch, and a host that bridges its two VLAN devices.
+
+    Recorded on the switch's trunk port to that host, where every advertisement passes once per VLAN.
+    """
+    lab = stage.lab
+    lab.bridge("switch", vlan_filtering="1", vlan_default_pvid="0")
+    careless = lab.host("careless", CHARLIE, bridge="switch", port="trunk")
+    careless.ip("link", "add", "leak", "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+    for tag in ("10", "20"):
+        lab.switch.do("bridge", "vlan", "add", "dev", "trunk", "vid", tag)
+        careless.ip("link", "add", "link", "eth0", "name", f"eth0.{tag}", "type", "vlan", "id", tag)
+        careless.ip("link", "set", f"eth0.{tag}", "master", "leak", "up")
+    recording = Recording(lab, stage.path, ["trunk"])
+    careless.ip("link", "set", "leak", "up")
+    for name, number, vlan, priority in (
+        ("alpha", ALPHA, 10, 150),
+        ("bravo", BRAVO, 10, 100),
+        ("delta", DELTA, 20, 150),
+        ("echo", CLIENT, 20, 100),
+    ):
+        host = lab.host(name, number, bridge="switch", port=f"access-{name}")
+        lab.switch.do("bridge", "vlan", "add", "dev", f"access-{name}", "vid", str(vlan), "pvid", "untagged")
+        virtual = GATEWAY if vlan == 10 else SERVICE
+        keepalived(host, Instance(vrid=vlan, priority=priority, addresses=(f"{virtual}/24",)))
+        if priority == 150:
+            recording.until_heard(address(number), 1, segment=f"trunk/{vlan}")
+    for number in (ALPHA, DELTA):
+        for segment in ("trunk/10", "trunk/20"):
+            recording.until_heard(address(number), 6, segment=segment)
+    recording.stop()
