@@ -1,4 +1,4 @@
-"""Verifies what advertisements are authenticated with against the keys given: AH, keepalived's HMAC, CARP, passwords."""
+"""Verifies what advertisements are signed with against the keys given: AH, keepalived's HMAC, CARP, passwords."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from vrrpwatch.core.model import Advert, Evidence, GroupKey, Instant, SpeakerKey
 from vrrpwatch.wire.auth import ah_icv, carp_digest, trailer_digest
 from vrrpwatch.wire.protocol112 import decode_advert
 from vrrpwatch.wire.values import Carp, IPAddress, Packet, Vrrp
-from vrrpwatch.wire.vrrp import TRAILER
 
 if TYPE_CHECKING:
     from vrrpwatch.core.keys import Keys
@@ -126,10 +125,9 @@ class Authenticity:
         ]
         if not keys or trailer is None or not message.complete:
             return None
-        body = packet.payload[: message.length - TRAILER.size]
-        return any(
-            compare_digest(trailer_digest(key.value, body, advert.speaker.ip, trailer), trailer.digest) for key in keys
-        )
+        expected = [trailer_digest(key.value, packet.payload, advert.speaker.ip) for key in keys]
+        known = [digest for digest in expected if digest is not None]
+        return any(compare_digest(digest, trailer.digest) for digest in known) if known else None
 
     def _carp(self, group: GroupKey, message: Carp) -> tuple[bool | None, AddressSet | None]:
         keys = self._keys.matching("carp", group)

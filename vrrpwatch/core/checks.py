@@ -87,7 +87,7 @@ class Checks:
             self._share(voice)
 
     def counted(self, run: Run, packets: int, last: Instant) -> None:
-        """``packets`` more advertisements of ``run``, which began at its ``first_packet``, were heard up to ``last``."""
+        """``packets`` more advertisements of ``run``, which began with ``first_packet``, were heard up to ``last``."""
         advert = run.advert
         evidence = (Evidence(run.source, run.first_packet),)
         for fault in faults(advert, self._reveal):
@@ -126,7 +126,7 @@ class Checks:
         )
 
     def takes_turns(self, group: GroupKey) -> str | None:
-        """Why the speakers of ``group`` reject each other, for the summary of a flapping group; ``None``: they do not."""
+        """Why the speakers of ``group`` reject each other, for a flapping group's summary; ``None``: they do not."""
         known = self._groups.get(group)
         if known is None:
             return None
@@ -341,7 +341,7 @@ class Checks:
 def _home(advert: Advert) -> Home | None:
     """What must live on one segment only; unicast advertisements are routed, so they may be seen on several."""
     key = advert.group
-    if key.scope == "unicast":
+    if key.scope.startswith("unicast"):
         return None
     return key.protocol, key.family, key.id, key.scope, advert.speaker.ip
 

@@ -35,7 +35,7 @@ def faults(advert: Advert, reveal: bool) -> Iterator[Fault]:
         if advert.priority == OWNER_PRIORITY and advert.addresses and ip not in advert.addresses:
             yield Fault(
                 "owner-priority",
-                f"{ip} advertises priority 255, which is the address owner's, but is none of {listed(advert.addresses)}: "
+                f"{ip} advertises priority 255, the address owner's, but is none of {listed(advert.addresses)}: "
                 "no backup can be preferred to it; configure 254 or less",
             )
     if advert.group.protocol in ("vrrp", "carp"):
