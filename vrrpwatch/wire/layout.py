@@ -93,12 +93,19 @@ class Layout:
             raise ValueError(f"{self.title} has no field {min(unknown)}")
         words: list[Any] = [b"" if code.endswith("s") else 0 for code in self._formats]
         for name, container, shift, mask in self._fields:
-            value = values.get(name, 0)
+            value = values.get(name)
+            if value is None:
+                continue
+            code = self._formats[container]
             if isinstance(value, bytes):
-                if len(value) != struct.Struct(self._formats[container]).size:
+                if not code.endswith("s"):
+                    raise ValueError(f"{self.title}.{name} takes a number")
+                if len(value) != struct.Struct(code).size:
                     raise ValueError(f"{self.title}.{name} does not take {len(value)} octets")
                 words[container] = value
-            elif words[container] != b"":
+            else:
+                if code.endswith("s"):
+                    raise ValueError(f"{self.title}.{name} takes octets")
                 if value < 0 or (mask is not None and value > mask):
                     raise ValueError(f"{self.title}.{name} does not hold {value}")
                 words[container] |= value << shift

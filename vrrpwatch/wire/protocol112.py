@@ -1,5 +1,7 @@
 """IP protocol 112: tells VRRPv2, VRRPv3, CARP and malformed messages apart, by the length that IP announces."""
 
+from dataclasses import replace
+
 from vrrpwatch.wire.carp import AUTHLEN, CARP, decode_carp
 from vrrpwatch.wire.values import Carp, Ipv6, Malformed, Packet, Vrrp
 from vrrpwatch.wire.vrrp import (
@@ -40,7 +42,10 @@ def decode_advert(packet: Packet) -> Vrrp | Carp | Malformed:
         width = 16 if isinstance(packet.network, Ipv6) else 4
         return _version3(packet, count, width, whole)
     if _is_carp(packet, count):
-        return _malformed(packet, "CARP with vhid 0") if data[1] == 0 else decode_carp(data, length, whole)
+        if data[1] == 0:
+            # What VRRP has as addresses and authentication type is CARP's digest and demotion.
+            return replace(_malformed(packet, "CARP with vhid 0"), addresses=(), auth_type=None)
+        return decode_carp(data, length, whole)
     return _version2(packet, count, whole)
 
 
@@ -71,7 +76,7 @@ def _version2(packet: Packet, count: int, whole: bool) -> Vrrp | Malformed:
     data, length = packet.payload, packet.payload_length
     if isinstance(packet.network, Ipv6):
         short = count == AUTHLEN and length != CARP.size
-        return _malformed(packet, _carp_length(length) if short else "VRRPv2 over IPv6")
+        return replace(_malformed(packet, _carp_length(length) if short else "VRRPv2 over IPv6"), addresses=())
     base = HEADER_SIZE + 4 * count
     plain, trailer = base + AUTH_DATA_SIZE, base + AUTH_DATA_SIZE + TRAILER.size
     auth_type, interval = data[4], data[5]

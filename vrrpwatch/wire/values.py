@@ -16,7 +16,7 @@ Camp = Literal["plain", "pseudo-header", "pseudo-header-multicast", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class Ipv4:
-    """An IPv4 header (RFC 791)."""
+    """An IPv4 header (RFC 791); ``fragment_offset`` and the lengths are in octets."""
 
     source: IPv4Address
     destination: IPv4Address
@@ -33,7 +33,7 @@ class Ipv4:
 
 @dataclass(frozen=True, slots=True)
 class Ipv6:
-    """An IPv6 header with its extension headers walked (RFC 8200)."""
+    """An IPv6 header with its extension headers walked (RFC 8200); ``fragment_offset`` is in octets."""
 
     source: IPv6Address
     destination: IPv6Address

@@ -95,11 +95,11 @@ def encode_vrrp(message: Vrrp, source: IPAddress, destination: IPAddress, camp: 
     header["count"] = len(message.addresses)
     trailer = encode_trailer(message.trailer) if message.trailer else b""
     if message.version == 2:
-        head = VRRP2.pack(**header, auth_type=message.auth_type or 0, interval=round(message.interval))
+        head = VRRP2.pack(**header, auth_type=message.auth_type or 0, interval=_units(message.interval, 1))
         auth_data = message.auth_data.ljust(AUTH_DATA_SIZE, b"\0")
         body = head + addresses + auth_data
         return _with_checksum(body, internet_checksum(body)) + trailer
-    body = VRRP3.pack(**header, interval=round(message.interval * CENTISECONDS)) + addresses
+    body = VRRP3.pack(**header, interval=_units(message.interval, CENTISECONDS)) + addresses
     if isinstance(source, IPv6Address):
         body += trailer
         return _with_checksum(body, internet_checksum(pseudo_header(source, destination, len(body)) + body))
@@ -111,8 +111,16 @@ def encode_vrrp(message: Vrrp, source: IPAddress, destination: IPAddress, camp: 
         case "pseudo-header-multicast":
             covered = pseudo_header(source, PSEUDO_MULTICAST, len(body)) + body
         case "bad":
-            return _with_checksum(body, internet_checksum(body) ^ 0x5555) + trailer
+            raise ValueError("a message is encoded by a checksum rule, and bad is none")
     return _with_checksum(body, internet_checksum(covered)) + trailer
+
+
+def _units(interval: float, per_second: int) -> int:
+    """``interval`` in the field's unit; a rounded one would announce what the sender does not keep."""
+    units = round(interval * per_second)
+    if abs(units - interval * per_second) > 1e-6:
+        raise ValueError(f"an interval of {interval} s is no multiple of 1/{per_second} s")
+    return units
 
 
 def _with_checksum(body: bytes, checksum: int) -> bytes:

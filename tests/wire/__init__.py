@@ -1,0 +1,1 @@
+"""Tests of the decoders and encoders, against bytes written out by hand."""
