@@ -281,7 +281,7 @@ class Checks:
         voice.late += run.late
         voice.late_gap = max(voice.late_gap, run.greatest_gap)
         if before < LATE_ADVERTS:
-            voice.late_since = voice.late_since or run.first
+            voice.late_since = run.first if voice.late_since is None else voice.late_since
             voice.late_evidence += (Evidence(run.source, run.first_packet),)
         if voice.late < LATE_ADVERTS:
             return
@@ -289,7 +289,7 @@ class Checks:
         self._speaker(
             "late-adverts",
             advert,
-            voice.late_since or run.first,
+            run.first if voice.late_since is None else voice.late_since,
             run.last,
             voice.late if before < LATE_ADVERTS else run.late,
             f"{voice.late} advertisements of {advert.speaker.ip} came late, up to {_seconds(voice.late_gap)} apart "

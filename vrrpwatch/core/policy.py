@@ -158,7 +158,7 @@ class GroupPolicy(Table):
         return (self.scope,) if self.scope is not None else SCOPES[self.protocol, self.family]
 
     def matches(self, key: GroupKey) -> bool:
-        """Whether ``key`` is this group; every set of unicast peers on a segment (``unicast#2``) counts as ``unicast``."""
+        """Whether ``key`` is this group; every set of unicast peers on a segment (``unicast#2``) is ``unicast``."""
         return (
             (key.protocol, key.family, key.id) == (self.protocol, self.family, self.id)
             and key.scope.partition("#")[0] in self.scopes
