@@ -95,6 +95,34 @@ class Advert:
     resigns: bool
     implementation: str | None
 
+    @property
+    def claim(self) -> tuple[object, ...]:
+        """All that makes two advertisements say the same: everything but counters, digests and check values."""
+        hold = self.message.hold if isinstance(self.message, Hsrp | Glbp) else None
+        return (
+            self.group,
+            self.speaker,
+            self.destination,
+            self.version,
+            self.priority,
+            self.advbase,
+            self.advskew,
+            self.demotion,
+            self.interval,
+            self.addresses,
+            self.auth,
+            self.password,
+            self.checksum,
+            self.ttl,
+            self.tos,
+            self.dont_fragment,
+            self.spi,
+            self.claims,
+            self.resigns,
+            self.implementation,
+            hold,
+        )
+
 
 @dataclass(slots=True)
 class Run:

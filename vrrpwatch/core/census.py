@@ -1,0 +1,156 @@
+"""Counts who said what: per group and speaker the adverts, times, versions and addresses that a report shows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from vrrpwatch.core.analysis import GroupInfo, Listener, SpeakerInfo, Tenure
+from vrrpwatch.core.forecast import successor
+from vrrpwatch.core.mastership import MAX_GROUPS
+from vrrpwatch.core.model import Advert, GroupKey, Instant, SpeakerKey
+from vrrpwatch.core.runs import Piece
+from vrrpwatch.core.tracker import MAX_VOICES, Span, Tracker
+from vrrpwatch.wire.values import IPAddress
+
+# An advertisement holds 255 addresses at most, but a forger may send ever new ones.
+MAX_ADDRESSES = 1024
+
+
+@dataclass(slots=True)
+class SpeakerRecord:
+    """One speaker's counts; ``advert`` is the newest content that was not a resignation."""
+
+    advert: Advert
+    first: Instant
+    last: Instant
+    adverts: int = 0
+    versions: set[int] = field(default_factory=set)
+    addresses: dict[IPAddress, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class GroupRecord:
+    first: Instant
+    last: Instant
+    adverts: int = 0
+    speakers: dict[SpeakerKey, SpeakerRecord] = field(default_factory=dict)
+    addresses: dict[IPAddress, None] = field(default_factory=dict)
+
+
+class Census:
+    """The register of groups and speakers, bounded like the trackers'."""
+
+    def __init__(self) -> None:
+        self.groups: dict[GroupKey, GroupRecord] = {}
+        self.evicted_speakers = 0
+
+    def count(self, piece: Piece) -> None:
+        """Adds a run's piece; pieces come in the order of their first packets."""
+        advert = piece.content.advert
+        group = self.groups.get(advert.group)
+        if group is None:
+            if len(self.groups) >= MAX_GROUPS:
+                del self.groups[min(self.groups, key=lambda key: self.groups[key].last)]
+            group = self.groups[advert.group] = GroupRecord(piece.first, piece.last)
+        group.adverts += piece.adverts
+        group.first, group.last = min(group.first, piece.first), max(group.last, piece.last)
+        speaker = group.speakers.get(advert.speaker)
+        if speaker is None:
+            if len(group.speakers) >= MAX_VOICES:
+                del group.speakers[min(group.speakers, key=lambda key: group.speakers[key].last)]
+                self.evicted_speakers += 1
+            speaker = group.speakers[advert.speaker] = SpeakerRecord(advert, piece.first, piece.last)
+        speaker.adverts += piece.adverts
+        speaker.first, speaker.last = min(speaker.first, piece.first), max(speaker.last, piece.last)
+        if not advert.resigns or speaker.advert.resigns:
+            speaker.advert = advert
+        speaker.versions.add(advert.version)
+        for address in advert.addresses or ():
+            if len(group.addresses) < MAX_ADDRESSES:
+                group.addresses.setdefault(address)
+            if len(speaker.addresses) < MAX_ADDRESSES:
+                speaker.addresses.setdefault(address)
+
+    def adverts(self) -> int:
+        """VRRP and CARP advertisements that a router could accept."""
+        return sum(record.adverts for key, record in self.groups.items() if key.protocol in ("vrrp", "carp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """What others know of a group when it is described."""
+
+    listeners: Callable[[GroupKey], tuple[Listener, ...]]
+    learnt: Callable[[GroupKey], tuple[IPAddress, ...]]
+    authentic: Callable[[GroupKey, SpeakerKey], tuple[bool | None, tuple[IPAddress, ...] | None]]
+
+
+def describe(
+    key: GroupKey, record: GroupRecord, tracker: Tracker | None, witnesses: Witnesses, now: Instant
+) -> GroupInfo:
+    """A group as of ``now``, the end of the capture."""
+    heard = {speaker.ip for speaker in record.speakers}
+    listeners = tuple(listener for listener in witnesses.listeners(key) if listener.ip not in heard)
+    master = tracker.master if tracker is not None else None
+    holder = master.key if master is not None and master.ended != "resigned" else None
+    reference = record.speakers.get(holder) if holder is not None else None
+    newest = max(record.speakers.values(), key=lambda speaker: speaker.last)
+    return GroupInfo(
+        key=key,
+        state=tracker.state() if tracker is not None else "lost",
+        master=holder,
+        addresses=tuple(record.addresses) or witnesses.learnt(key),
+        interval=(reference or newest).advert.interval,
+        adverts=record.adverts,
+        first=record.first,
+        last=record.last,
+        speakers=tuple(
+            _describe_speaker(key, speaker, record.speakers[speaker], witnesses) for speaker in record.speakers
+        ),
+        successor=successor(tracker, witnesses.listeners(key)) if tracker is not None else None,
+        listeners=listeners,
+        timeline=_timeline(tracker, now) if tracker is not None else (),
+    )
+
+
+def _describe_speaker(group: GroupKey, key: SpeakerKey, record: SpeakerRecord, witnesses: Witnesses) -> SpeakerInfo:
+    advert = record.advert
+    authentic, verified = witnesses.authentic(group, key)
+    return SpeakerInfo(
+        key=key,
+        versions=tuple(sorted(record.versions)),
+        priority=advert.priority,
+        advbase=advert.advbase,
+        advskew=advert.advskew,
+        demotion=advert.demotion,
+        interval=advert.interval,
+        adverts=record.adverts,
+        first=record.first,
+        last=record.last,
+        addresses=tuple(record.addresses),
+        auth=advert.auth,
+        checksum=advert.checksum,
+        implementation=advert.implementation,
+        authentic=authentic,
+        authentic_addresses=verified,
+    )
+
+
+def _timeline(tracker: Tracker, now: Instant) -> tuple[Tenure, ...]:
+    spans = [*_closed(tracker.tenures, now), *_closed(tracker.contests, now)]
+    return tuple(
+        Tenure(span.first, span.last, tuple(holder.ip for holder in span.holders))
+        for span in sorted(spans, key=lambda span: (span.first, len(span.holders)))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    first: Instant
+    last: Instant
+    holders: tuple[SpeakerKey, ...]
+
+
+def _closed(spans: Iterable[Span], now: Instant) -> list[_Closed]:
+    return [
+        _Closed(span.first, max(span.first, now if span.last is None else span.last), span.holders) for span in spans
+    ]

@@ -1,0 +1,322 @@
+"""The engine: batches of frames in, groups, events, findings and volume out.  Its only clock is the packets'.
+
+Frames are told apart by fingerprint and taken apart once per content; their repetitions are counted in columns.  What
+follows from them is delivered in time order to the observers: trackers (mastership), checks (what speakers say),
+neighbours (ARP and ND), membership (IGMP and MLD) and volume.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrrpwatch.core.analysis import Analysis, Listener, Segment, SourceInfo, Totals
+from vrrpwatch.core.authenticity import Authenticity
+from vrrpwatch.core.census import Census, Witnesses, describe
+from vrrpwatch.core.checks import Checks
+from vrrpwatch.core.findings import Findings
+from vrrpwatch.core.frames import Batch, ClockStep, Loss, unpack_vlans
+from vrrpwatch.core.intake import Copy, Intake, RefusedPiece, Sighting, Signed
+from vrrpwatch.core.mastership import Mastership
+from vrrpwatch.core.membership import Membership
+from vrrpwatch.core.model import Evidence, GroupKey, Instant, Run, SpeakerKey
+from vrrpwatch.core.neighbours import Neighbours
+from vrrpwatch.core.runs import Piece, join
+from vrrpwatch.core.volume import Volume
+from vrrpwatch.wire.values import Arp, IPAddress, MembershipQuery, MembershipReport
+
+if TYPE_CHECKING:
+    from vrrpwatch.core.keys import Keys
+    from vrrpwatch.core.policy import Policy
+
+# Copies of a packet before they are worth a finding: a loop or a mirror, not a stray.
+REFLECTION_COPIES = 3
+# VLAN tags are forgeable; beyond this many segments names are made anew each time.
+MAX_SEGMENTS = 4096
+
+# Packets per second: what switches commonly police multicast control traffic to.
+DEFAULT_BUDGET = 100.0
+
+InterfaceName = Callable[[int, int, int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """``interface_name`` maps (source, interface, cooked ifindex) to a name; ``losses`` are known from a former pass."""
+
+    interface_name: InterfaceName
+    policy: "Policy | None" = None
+    keys: "Keys | None" = None
+    budget: float | None = None
+    reveal: bool = False
+    losses: tuple[Loss, ...] = ()
+
+
+class Engine:
+    """Feed it batches in time order, then :meth:`finish`; what it returns depends on the traffic alone."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self.findings = Findings()
+        self._neighbours = Neighbours(self.findings)
+        self._membership = Membership(self.findings)
+        self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
+        self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
+        self._volume = Volume(
+            self.findings, DEFAULT_BUDGET if options.budget is None else options.budget, self._budget_of
+        )
+        self._authenticity = Authenticity(options.keys, self.findings) if options.keys is not None else None
+        self._census = Census()
+        self._intake = Intake(self._segment_id, signed=options.keys is not None)
+        self._segments: dict[tuple[int, int, int, int], Segment] = {}
+        self._copies: dict[tuple[GroupKey, IPAddress], list[tuple[Instant, Evidence]]] = {}
+        self._skipped: dict[str, int] = {}
+        self._now: Instant | None = None
+        self._packets = self._bytes = self._multicast_packets = self._multicast_bytes = 0
+        self.losses: list[Loss] = []
+
+    def feed(self, batch: Batch) -> None:
+        """Takes in the next stretch of traffic, from wherever it is: one source, or several merged by time."""
+        self._packets += batch.packets
+        self._bytes += batch.bytes
+        self._multicast_packets += batch.multicast_packets
+        self._multicast_bytes += batch.multicast_bytes
+        for name, count in batch.skipped.items():
+            self._skipped[name] = self._skipped.get(name, 0) + count
+        for loss in batch.losses:
+            self._lost_packets(loss)
+        self._volume.add(batch.volume, self._segment_id)
+        rows = batch.frames
+        for step in batch.steps:
+            before = rows["packet"] < step.packet
+            self._take_in(rows[before], batch.data)
+            rows = rows[~before]
+            self._stepped(step)
+        self._take_in(rows, batch.data)
+        if batch.last is not None and not batch.steps:
+            self._advance(batch.last)
+
+    def finish(self, sources: Sequence[SourceInfo]) -> Analysis:
+        """Judges what is left as of the last packet; ``sources`` are passed on, and give failures their names."""
+        now = self._now or 0
+        self._mastership.finish(now)
+        self._neighbours.finish(now)
+        for content in self._intake.contents.items:
+            if content.run is not None:
+                self._close(content.run)
+        self._volume.finish()
+        for flow in self._volume.flows():
+            self._membership.flowing(flow.segment, flow.destination, flow.first, flow.last, flow.packets, None)
+        self._membership.finish(now)
+        witnesses = Witnesses(self._listeners, self._neighbours.learnt, self._authentic)
+        groups = tuple(
+            describe(key, record, self._mastership.trackers.get(key), witnesses, now)
+            for key, record in self._census.groups.items()
+        )
+        return Analysis(
+            sources=tuple(sources),
+            segments=tuple(sorted(set(self._segments.values()), key=lambda s: (s.interface, s.vlans))),
+            groups=tuple(sorted(groups, key=lambda g: g.key)),
+            events=tuple(self._mastership.events),
+            findings=self.findings.all(),
+            multicast=self._volume.results(),
+            totals=Totals(
+                self._packets, self._bytes, self._multicast_packets, self._multicast_bytes, self._census.adverts()
+            ),
+            skipped=self._all_skipped(),
+            evicted={name: count for name, count in self._evictions() if count},
+        )
+
+    def _all_skipped(self) -> dict[str, int]:
+        """By name and count, what was not understood: by the scan, and by the decoders of what it picked."""
+        total = dict(self._skipped)
+        for name, count in self._intake.skipped.items():
+            total[name] = total.get(name, 0) + count
+        return dict(sorted(total.items()))
+
+    def _evictions(self) -> Iterator[tuple[str, int]]:
+        yield "findings", self.findings.evicted
+        yield "groups", self._mastership.evicted_groups
+        yield "events", self._mastership.evicted_events
+        yield "speakers", self._census.evicted_speakers
+        yield "contents", self._intake.forgotten
+        yield "neighbours", self._neighbours.evicted
+        yield "memberships", self._membership.evicted
+        yield "checks", sum(self._checks.evicted.values())
+        yield "volume", sum(self._volume.evicted.values())
+
+    def _listeners(self, group: GroupKey) -> tuple[Listener, ...]:
+        if group.scope.startswith("unicast") or group.scope == "broadcast":
+            return ()
+        return self._membership.joined(group.segment, ip_address(group.scope))
+
+    def _authentic(self, group: GroupKey, speaker: SpeakerKey) -> tuple[bool | None, tuple[IPAddress, ...] | None]:
+        if self._authenticity is None:
+            return None, None
+        return self._authenticity.verdict(group, speaker), self._authenticity.addresses(group, speaker)
+
+    def _budget_of(self, segment: str) -> float | None:
+        policy = self._options.policy
+        return policy.budget_for(segment) if policy is not None else None
+
+    def _segment_id(self, source: int, interface: int, ifindex: int, vlans: int) -> str:
+        key = (source, interface, ifindex, vlans)
+        segment = self._segments.get(key)
+        if segment is None:
+            name, tags = self._options.interface_name(source, interface, ifindex), unpack_vlans(vlans)
+            identifier = f"{name}/{'.'.join(map(str, tags))}" if tags else name
+            segment = Segment(identifier, name, tags)
+            if len(self._segments) < MAX_SEGMENTS:
+                self._segments[key] = segment
+        return segment.id
+
+    def _lost_packets(self, loss: Loss) -> None:
+        self.losses.append(loss)
+        name = self._options.interface_name(loss.source, loss.interface, 0)
+        self.findings.add(
+            "capture-loss",
+            segment=name,
+            group=None,
+            subject=name,
+            first=loss.first,
+            last=loss.last,
+            count=loss.count,
+            summary="the capture itself lost packets: silence in that time proves nothing",
+        )
+
+    def _lossy(self, segment: str, first: Instant, last: Instant) -> bool:
+        losses = self._options.losses or self.losses
+        return any(
+            loss.first <= last
+            and first <= loss.last
+            and segment.partition("/")[0]
+            == self._options.interface_name(loss.source, loss.interface, 0).partition("/")[0]
+            for loss in losses
+        )
+
+    def _stepped(self, step: ClockStep) -> None:
+        name = self._options.interface_name(step.source, 0, 0)
+        self.findings.add(
+            "clock-step",
+            segment=name,
+            group=None,
+            subject=name,
+            first=min(step.before, step.after),
+            last=max(step.before, step.after),
+            summary="capture time runs backwards by more than a second: no silence is judged across the step",
+            evidence=(Evidence(step.source, step.packet),),
+        )
+        self._now = step.after
+        self._intake.clock_stepped()
+        self._mastership.resynchronise(step.after)
+
+    def _advance(self, now: Instant) -> None:
+        if self._now is None or now > self._now:
+            self._now = now
+        self._mastership.advance(now)
+        self._neighbours.advance(now)
+        self._membership.advance(now)
+
+    def _take_in(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> None:
+        for at, _, _, _, delivery in self._intake.take_in(rows, data):
+            self._advance(at)
+            match delivery:
+                case Piece():
+                    self._deliver_piece(delivery)
+                case RefusedPiece():
+                    self._deliver_refusal(delivery)
+                case Sighting():
+                    self._deliver_sighting(delivery, at)
+                case Copy():
+                    self._deliver_copy(delivery, at)
+                case Signed():
+                    self._deliver_signed(delivery, at)
+        for content in self._intake.forget():
+            if content.run is not None:
+                self._close(content.run)
+
+    def _deliver_copy(self, copy: Copy, at: Instant) -> None:
+        advert = copy.advert
+        key = (advert.group, advert.speaker.ip)
+        if key not in self._copies and len(self._copies) >= MAX_SEGMENTS:
+            return
+        waiting = self._copies.setdefault(key, [])
+        waiting.append((at, copy.evidence))
+        raised = self.findings.get("reflection", advert.group.segment, advert.group, str(advert.speaker.ip))
+        if raised is None and len(waiting) < REFLECTION_COPIES:
+            return
+        self.findings.add(
+            "reflection",
+            segment=advert.group.segment,
+            group=advert.group,
+            subject=str(advert.speaker.ip),
+            first=waiting[0][0],
+            last=at,
+            count=len(waiting),
+            summary=f"advertisements of {advert.speaker.ip} come back: a loop, a mirror port or NIC teaming "
+            "(copies are not counted as advertisements)",
+            evidence=[evidence for _, evidence in waiting],
+        )
+        waiting.clear()
+
+    def _deliver_signed(self, signed: Signed, at: Instant) -> None:
+        if self._authenticity is None:
+            return
+        group = signed.advert.group
+        self._authenticity.learn(group, self._neighbours.learnt(group))
+        self._authenticity.verify(signed.advert, signed.packet, signed.frame, at, signed.evidence)
+
+    def _deliver_piece(self, piece: Piece) -> None:
+        run, fresh, closed = join(piece)
+        advert = piece.content.advert
+        if closed is not None:
+            self._close(closed)
+        self._census.count(piece)
+        if fresh:
+            self._checks.started(run)
+            self._neighbours.advertised(advert, piece.first)
+        self._checks.counted(run, piece.adverts, piece.last)
+        self._mastership.hear(
+            advert,
+            piece.first,
+            piece.last,
+            Evidence(piece.source, piece.first_packet),
+            Evidence(piece.source, piece.last_packet),
+        )
+
+    def _close(self, run: Run) -> None:
+        if not self._lossy(run.advert.group.segment, run.first, run.last):
+            self._checks.late(run)
+
+    def _deliver_refusal(self, piece: RefusedPiece) -> None:
+        refused = piece.refused
+        for fault in refused.faults:
+            self.findings.add(
+                fault.rule,
+                segment=refused.segment,
+                group=refused.group,
+                subject=refused.subject,
+                first=piece.first,
+                last=piece.last,
+                count=piece.adverts,
+                summary=fault.summary,
+                evidence=piece.evidence,
+            )
+
+    def _deliver_sighting(self, sighting: Sighting, at: Instant) -> None:
+        observation, evidence = sighting
+        segment, packet, message = observation.segment, observation.packet, observation.message
+        match message:
+            case Arp():
+                self._neighbours.arp(segment, at, evidence, packet.source_mac, message)
+            case MembershipQuery() if packet.network is not None:
+                self._membership.query(segment, at, evidence, packet.network.source, message)
+            case MembershipReport() if packet.network is not None:
+                self._membership.report(segment, at, evidence, packet.network.source, packet.source_mac, message)
+            case MembershipQuery() | MembershipReport():
+                pass
+            case _:
+                self._neighbours.neighbour(segment, at, evidence, packet, message)

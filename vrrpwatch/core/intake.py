@@ -1,0 +1,214 @@
+"""From a batch's rows to deliveries: every distinct frame is taken apart once, its repetitions become runs and counts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrrpwatch.core.findings import MAX_EVIDENCE
+from vrrpwatch.core.hearing import Heard, Observation, Refused, Unheard, hear
+from vrrpwatch.core.model import Advert, Evidence, Instant
+from vrrpwatch.core.reflection import Reflections
+from vrrpwatch.core.runs import Content, Contents, Piece, cut_pieces
+from vrrpwatch.core.scopes import UnicastScopes
+from vrrpwatch.wire.link import dissect
+from vrrpwatch.wire.values import Packet
+
+# Frames are forgeable, so what is remembered of distinct ones is bounded: beyond this all are met anew.
+MAX_FINGERPRINTS = 65_536
+# The same for what speakers say: a sender that never repeats itself must not grow this without end.
+MAX_CONTENTS = 65_536
+
+# (source, interface, cooked ifindex, packed vlans) to the id of the segment.
+SegmentOf = Callable[[int, int, int, int], str]
+
+
+class RefusedPiece(NamedTuple):
+    """Repetitions of one refused advertisement inside one batch, with the first few packets that hold it."""
+
+    refused: Refused
+    first: Instant
+    last: Instant
+    adverts: int
+    evidence: tuple[Evidence, ...]
+
+
+class Sighting(NamedTuple):
+    """One observed packet."""
+
+    observation: Observation
+    evidence: Evidence
+
+
+class Copy(NamedTuple):
+    """One packet that is a copy of an earlier advertisement."""
+
+    advert: Advert
+    evidence: Evidence
+
+
+class Signed(NamedTuple):
+    """One advertisement whole, for verification: what it says and the very packet."""
+
+    advert: Advert
+    packet: Packet
+    frame: bytes
+    evidence: Evidence
+
+
+Delivery = Piece | RefusedPiece | Sighting | Copy | Signed
+# (instant, source, packet number, rank among the deliveries of one packet, what is delivered)
+Dated = tuple[Instant, int, int, int, Delivery]
+
+
+class Intake:
+    """Understands frames and orders what they say by time.  ``signed`` asks for every advertisement whole as well."""
+
+    def __init__(self, segment_of: SegmentOf, *, signed: bool = False) -> None:
+        self._segment_of = segment_of
+        self._signed = signed
+        self._reflections = Reflections()
+        self._scopes = UnicastScopes()
+        self._by_claim: dict[tuple[object, ...], Content] = {}
+        self._heard: dict[int, Content | Refused | Observation | Unheard] = {}
+        self.contents = Contents()
+        self.skipped: dict[str, int] = {}
+        self.forgotten = 0
+
+    def clock_stepped(self) -> None:
+        """Forgets what is compared by time."""
+        self._reflections.forget()
+
+    def take_in(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> list[Dated]:
+        """What the rows (in stream order, their frames in ``data``) say, in time order."""
+        if not len(rows):
+            return []
+        prints, first, which = np.unique(rows["fingerprint"], return_index=True, return_inverse=True)
+        heard = [
+            self._understand(rows[row], fingerprint, data)
+            for fingerprint, row in zip(prints.tolist(), first.tolist(), strict=True)
+        ]
+        kinds = np.array([_KINDS[type(entry)] for entry in heard], dtype=np.int64)
+        indices = np.array([entry.index if isinstance(entry, Content) else -1 for entry in heard], dtype=np.int64)
+        kind = kinds[which]
+        adverts = np.flatnonzero(kind == _KINDS[Content])
+        dated = self._advertisements(rows[adverts], indices[which[adverts]], data)
+        dated.extend(_refusals(rows, np.flatnonzero(kind == _KINDS[Refused]), which, heard))
+        dated.extend(_sightings(rows, np.flatnonzero(kind == _KINDS[Observation]), which, first, heard))
+        for row in np.flatnonzero(kind == _KINDS[Unheard]).tolist():
+            entry = heard[which[row]]
+            if isinstance(entry, Unheard):
+                self.skipped[entry.reason] = self.skipped.get(entry.reason, 0) + 1
+        dated.sort(key=lambda delivery: delivery[:4])
+        if len(self._heard) > MAX_FINGERPRINTS:
+            self._heard.clear()
+        return dated
+
+    def forget(self) -> list[Content]:
+        """Where there are too many contents, drops the half that has been silent for longest and returns it."""
+        if len(self.contents.items) <= MAX_CONTENTS:
+            return []
+        self.contents, dropped = self.contents.halve()
+        self._by_claim = {content.advert.claim: content for content in self.contents.items}
+        self._heard.clear()
+        self.forgotten += len(dropped)
+        return dropped
+
+    def _understand(
+        self, row: np.void, fingerprint: int, data: NDArray[np.uint8]
+    ) -> Content | Refused | Observation | Unheard:
+        entry = self._heard.get(fingerprint)
+        if entry is None:
+            heard = self._hear(row, data)
+            entry = self._content(heard, int(row["identity"])) if isinstance(heard, Advert) else heard
+            self._heard[fingerprint] = entry
+        return entry
+
+    def _hear(self, row: np.void, data: NDArray[np.uint8]) -> Heard:
+        segment = self._segment_of(int(row["source"]), int(row["interface"]), int(row["ifindex"]), int(row["vlans"]))
+        return hear(
+            _frame(row, data), int(row["linktype"]), int(row["length"]), int(row["kind"]), segment, self._scopes.scope
+        )
+
+    def _content(self, advert: Advert, identity: int) -> Content:
+        claim = advert.claim
+        content = self._by_claim.get(claim)
+        if content is None:
+            content = self._by_claim[claim] = self.contents.add(advert, identity)
+        return content
+
+    def _advertisements(self, rows: NDArray[np.void], index: NDArray[np.int64], data: NDArray[np.uint8]) -> list[Dated]:
+        dated: list[Dated] = []
+        copy = self._reflections.copies(self.contents, index, rows["at"], rows["identity"])
+        if copy.any():
+            dated.extend(self._copies(rows[copy], index[copy]))
+            rows, index = rows[~copy], index[~copy]
+        if self._signed:
+            dated.extend(self._whole(rows, index, data))
+        source = rows["source"].astype(np.int64)
+        dated.extend(
+            (piece.first, piece.source, piece.first_packet, 1, piece)
+            for piece in cut_pieces(self.contents, index, rows["at"], rows["packet"], source)
+        )
+        return dated
+
+    def _copies(self, rows: NDArray[np.void], index: NDArray[np.int64]) -> Iterator[Dated]:
+        for at, source, packet, content in zip(*_places(rows), index.tolist(), strict=True):
+            yield at, source, packet, 0, Copy(self.contents.items[content].advert, Evidence(source, packet))
+
+    def _whole(self, rows: NDArray[np.void], index: NDArray[np.int64], data: NDArray[np.uint8]) -> Iterator[Dated]:
+        for row, content in zip(rows, index.tolist(), strict=True):
+            frame = _frame(row, data)
+            evidence = Evidence(int(row["source"]), int(row["packet"]))
+            packet = dissect(frame, int(row["linktype"]), int(row["length"]))
+            signed = Signed(self.contents.items[content].advert, packet, frame, evidence)
+            yield int(row["at"]), evidence.source, evidence.packet, 2, signed
+
+
+_KINDS: dict[type[object], int] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
+
+
+def _refusals(
+    rows: NDArray[np.void], chosen: NDArray[np.intp], which: NDArray[np.intp], heard: Sequence[object]
+) -> Iterator[Dated]:
+    for entry in np.unique(which[chosen]).tolist():
+        refused = heard[entry]
+        if isinstance(refused, Refused):
+            mine = rows[chosen[which[chosen] == entry]]
+            shown = tuple(
+                Evidence(source, packet)
+                for source, packet in zip(
+                    mine["source"][:MAX_EVIDENCE].tolist(), mine["packet"][:MAX_EVIDENCE].tolist(), strict=True
+                )
+            )
+            at = int(mine["at"][0])
+            piece = RefusedPiece(refused, at, int(mine["at"].max()), len(mine), shown)
+            yield at, shown[0].source, shown[0].packet, 0, piece
+
+
+def _sightings(
+    rows: NDArray[np.void],
+    chosen: NDArray[np.intp],
+    which: NDArray[np.intp],
+    first: NDArray[np.intp],
+    heard: Sequence[object],
+) -> Iterator[Dated]:
+    """Every observed packet, but of one that only teaches who a host is (an ordinary ARP request) the first suffices."""
+    once = np.array([isinstance(entry, Observation) and entry.repeats for entry in heard], dtype=np.bool_)
+    wanted = chosen[~once[which[chosen]] | (first[which[chosen]] == chosen)]
+    picked = rows[wanted]
+    for at, source, packet, entry in zip(*_places(picked), which[wanted].tolist(), strict=True):
+        observation = heard[entry]
+        if isinstance(observation, Observation):
+            yield at, source, packet, 0, Sighting(observation, Evidence(source, packet))
+
+
+def _places(rows: NDArray[np.void]) -> tuple[list[int], list[int], list[int]]:
+    """Instants, sources and packet numbers as plain numbers."""
+    return rows["at"].tolist(), rows["source"].tolist(), rows["packet"].tolist()
+
+
+def _frame(row: np.void, data: NDArray[np.uint8]) -> bytes:
+    offset = int(row["offset"])
+    return data[offset : offset + int(row["captured"])].tobytes()

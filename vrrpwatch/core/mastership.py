@@ -1,0 +1,160 @@
+"""All trackers under one schedule: silence falls due in time order, and what trackers decide becomes events and findings."""
+
+import heapq
+from collections.abc import Callable
+
+from vrrpwatch.core.findings import Findings
+from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
+from vrrpwatch.core.neighbours import Neighbours
+from vrrpwatch.core.tracker import Overlap, Tracker, Voice
+
+# Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
+MAX_GROUPS = 4096
+# A network that changes masters more often than this has been told so already.
+MAX_EVENTS = 100_000
+
+
+class Mastership:
+    """Runs one :class:`Tracker` a group; ``lossy`` says whether a segment's capture lost packets in a stretch of time."""
+
+    def __init__(
+        self,
+        findings: Findings,
+        neighbours: Neighbours,
+        lossy: Callable[[str, Instant, Instant], bool],
+        takes_turns: Callable[[GroupKey], str | None],
+    ) -> None:
+        self.trackers: dict[GroupKey, Tracker] = {}
+        self.events: list[Event] = []
+        self.evicted_groups = 0
+        self.evicted_events = 0
+        self._findings = findings
+        self._neighbours = neighbours
+        self._lossy = lossy
+        self._takes_turns = takes_turns
+        self._due: list[tuple[Instant, str, GroupKey]] = []
+        self._scheduled: dict[GroupKey, Instant] = {}
+
+    def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
+        """One run or piece of a run; :meth:`advance` to ``first`` came before."""
+        tracker = self.trackers.get(advert.group)
+        if tracker is None:
+            tracker = self._admit(advert.group)
+        tracker.hear(advert, first, last, began, ended)
+        self._schedule(advert.group, tracker)
+
+    def advance(self, now: Instant) -> None:
+        """Lets silence before ``now`` take effect."""
+        while self._due and self._due[0][0] < now:
+            due, _, group = heapq.heappop(self._due)
+            tracker = self.trackers.get(group)
+            if tracker is None or self._scheduled.get(group) != due:
+                continue
+            del self._scheduled[group]
+            tracker.advance(now)
+            self._schedule(group, tracker)
+
+    def finish(self, now: Instant) -> None:
+        for group in sorted(self.trackers):
+            self.trackers[group].finish(now)
+        self.events.sort(key=lambda e: (e.at, e.source, e.packet, e.kind != "master-resigned", str(e.group)))
+
+    def resynchronise(self, now: Instant) -> None:
+        """The capture's clock was stepped back to ``now``."""
+        self._due.clear()
+        self._scheduled.clear()
+        for group, tracker in self.trackers.items():
+            tracker.resynchronise(now)
+            self._schedule(group, tracker)
+
+    def _admit(self, group: GroupKey) -> Tracker:
+        if len(self.trackers) >= MAX_GROUPS:
+            quietest = min(self.trackers.values(), key=lambda t: max((v.last for v in t.voices.values()), default=0))
+            del self.trackers[quietest.key]
+            self._scheduled.pop(quietest.key, None)
+            self.evicted_groups += 1
+        tracker = self.trackers[group] = Tracker(group, self)
+        return tracker
+
+    def _schedule(self, group: GroupKey, tracker: Tracker) -> None:
+        due = tracker.deadline
+        planned = self._scheduled.get(group)
+        if due is not None and (planned is None or due < planned):
+            self._scheduled[group] = due
+            heapq.heappush(self._due, (due, str(group), group))
+
+    # What trackers decide (tracker.Audience).
+
+    def happened(self, event: Event) -> None:
+        if len(self.events) >= MAX_EVENTS:
+            self.evicted_events += 1
+        else:
+            self.events.append(event)
+
+    def took_over(self, group: GroupKey, master: Advert, at: Instant, evidence: Evidence, *, takeover: bool) -> None:
+        self._neighbours.mastered(group, master, at, evidence, takeover)
+
+    def lost(self, group: GroupKey, at: Instant) -> None:
+        self._neighbours.lost(group, at)
+
+    def contested(self, group: GroupKey, master: Voice, challenger: Voice, overlap: Overlap, *, fresh: bool) -> None:
+        if fresh:
+            self._neighbours.contest(group, overlap.since, None)
+        pair = sorted((master, challenger), key=lambda voice: (int(voice.key.ip), voice.key.mac or ""))
+        mine, other = (set(voice.advert.addresses or ()) for voice in pair)
+        collision = bool(mine) and bool(other) and not mine & other
+        names = [str(voice.key.ip) for voice in pair]
+        if names[0] == names[1]:
+            names = [f"{voice.key.ip} ({voice.key.mac})" for voice in pair]
+        what = (
+            f"{names[0]} and {names[1]} are unrelated routers that use one id, {group.id}: "
+            "they share no virtual address, and each disturbs the other's elections and virtual MAC"
+            if collision
+            else f"{names[0]} and {names[1]} both act as master and keep advertising: "
+            "they do not hear, or do not accept, each other's advertisements"
+        )
+        rule = "vrid-collision" if collision else "split-brain"
+        subject = ", ".join(names)
+        if not fresh and self._findings.get(rule, group.segment, group, subject) is None:
+            # Addresses were changed while the contest went on: it keeps the name it was raised under.
+            rule = "split-brain" if collision else "vrid-collision"
+            found = self._findings.get(rule, group.segment, group, subject)
+            if found is not None:
+                found.last = max(found.last, overlap.until)
+            return
+        self._findings.add(
+            rule,
+            segment=group.segment,
+            group=group,
+            subject=subject,
+            first=overlap.since,
+            last=overlap.until,
+            count=int(fresh),
+            summary=what,
+            evidence=sorted(voice.since_evidence for voice in pair) if fresh else (),
+        )
+
+    def settled(self, group: GroupKey, since: Instant, until: Instant) -> None:
+        self._neighbours.contest(group, since, until)
+
+    def flapping(self, group: GroupKey, first: Instant, last: Instant, changes: tuple[Evidence, ...]) -> None:
+        reason = self._takes_turns(group)
+        known = self._findings.get("flapping", group.segment, group, str(group.id))
+        changed = len(changes) if known is None else 1
+        summary = "the master changes four times or more within five minutes"
+        if reason is not None:
+            summary += f", and no router is failing: {reason}"
+        self._findings.add(
+            "flapping",
+            segment=group.segment,
+            group=group,
+            subject=str(group.id),
+            first=first,
+            last=last,
+            count=changed,
+            summary=summary,
+            evidence=changes,
+        )
+
+    def lossy(self, group: GroupKey, first: Instant, last: Instant) -> bool:
+        return self._lossy(group.segment, first, last)

@@ -1,0 +1,64 @@
+"""Tells an advertisement that came back (a loop, a mirror port, NIC teaming) from one that was sent again.
+
+A copy has the same source, destination, IP identification and payload as a packet seen within the last second.  Where a
+speaker never varies its identification (IPv6 has none) the same bytes are simply its next advertisement, so there only a
+frame that follows within half an interval is a copy.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrrpwatch.core.model import NANOSECONDS
+from vrrpwatch.core.runs import Contents
+
+WINDOW = NANOSECONDS
+
+
+class Reflections:
+    """Remembers the identities of the last second across batches."""
+
+    def __init__(self) -> None:
+        self._identity = np.empty(0, dtype=np.uint64)
+        self._at = np.empty(0, dtype=np.int64)
+
+    def forget(self) -> None:
+        """Drops what is remembered: the capture's clock was stepped."""
+        self._identity, self._at = self._identity[:0], self._at[:0]
+
+    def copies(
+        self,
+        contents: Contents,
+        index: NDArray[np.int64],
+        at: NDArray[np.int64],
+        identity: NDArray[np.uint64],
+    ) -> NDArray[np.bool_]:
+        """Which rows (in stream order, ``index`` pointing into ``contents``) are copies of an earlier one."""
+        copy = np.zeros(len(index), dtype=np.bool_)
+        if not len(index):
+            return copy
+        known = len(self._at)
+        identities = np.concatenate((self._identity, identity))
+        instants = np.concatenate((self._at, at))
+        order = np.argsort(identities, kind="stable")
+        since = np.diff(instants[order])
+        near = (identities[order][1:] == identities[order][:-1]) & (since <= WINDOW)
+        rows, since = order[1:][near] - known, since[near]
+        rows, since = rows[rows >= 0], since[rows >= 0]
+        varies_after = self._variation(contents, index, identity)
+        which = index[rows]
+        copy[rows] = (rows > varies_after[which]) | (since < contents.half_interval[which])
+        recent = instants > instants[-1] - WINDOW
+        self._identity, self._at = identities[recent], instants[recent]
+        return copy
+
+    @staticmethod
+    def _variation(contents: Contents, index: NDArray[np.int64], identity: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """For each content the row after which its identities are known to vary (beyond the last row: not yet)."""
+        total = len(contents.items)
+        varied = contents.varied[:total]
+        after = np.where(varied, -1, len(index))
+        rows = np.flatnonzero((identity != contents.identity[index]) & ~varied[index])
+        which, position = np.unique(index[rows], return_index=True)
+        after[which] = rows[position]
+        varied[which] = True
+        return after

@@ -1,0 +1,155 @@
+"""Run-length encoding: from columns of advertisements to runs, and from touching runs to longer ones.
+
+A healthy master says the same thing again and again; only where that changes is there anything to judge.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrrpwatch.core.dialect import own_down
+from vrrpwatch.core.model import Advert, Instant, Run, nanoseconds
+
+# A gap is late when it exceeds one and a half announced intervals.
+LATE_RATIO = 1.5
+
+
+@dataclass(slots=True)
+class Content:
+    """One thing that a speaker says, at ``index`` in the table of contents, with the run that is saying it."""
+
+    index: int
+    advert: Advert
+    down: int
+    late_after: int
+    run: Run | None = None
+
+
+class Contents:
+    """All contents heard, as objects and as columns (nanoseconds) that whole batches are compared with.
+
+    ``identity`` is that of the first frame of a content, and ``varied`` whether another has been seen since: only then
+    does an equal identity mean the very same packet.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[Content] = []
+        self.down = np.empty(64, dtype=np.int64)
+        self.late_after = np.empty(64, dtype=np.int64)
+        self.half_interval = np.empty(64, dtype=np.int64)
+        self.identity = np.empty(64, dtype=np.uint64)
+        self.varied = np.zeros(64, dtype=np.bool_)
+
+    def add(self, advert: Advert, identity: int) -> Content:
+        index = len(self.items)
+        if index == len(self.down):
+            for name in ("down", "late_after", "half_interval", "identity", "varied"):
+                column = getattr(self, name)
+                setattr(self, name, np.concatenate((column, np.zeros_like(column))))
+        content = Content(index, advert, nanoseconds(own_down(advert)), nanoseconds(LATE_RATIO * advert.interval))
+        self.items.append(content)
+        self.down[index] = content.down
+        self.late_after[index] = content.late_after
+        self.half_interval[index] = nanoseconds(advert.interval / 2)
+        self.identity[index] = identity
+        self.varied[index] = False
+        return content
+
+    def halve(self) -> tuple["Contents", list[Content]]:
+        """A table of the half that spoke last, and the contents left out of it."""
+        ranked = sorted(self.items, key=lambda content: content.run.last if content.run is not None else 0)
+        middle = len(ranked) // 2
+        kept = Contents()
+        for content in ranked[middle:]:
+            moved = kept.add(content.advert, int(self.identity[content.index]))
+            moved.run = content.run
+            kept.varied[moved.index] = self.varied[content.index]
+        return kept, ranked[:middle]
+
+
+class Piece(NamedTuple):
+    """A stretch of one content inside one batch; ``greatest_gap`` and the gaps counted in ``late`` lie inside it."""
+
+    content: Content
+    source: int
+    first: Instant
+    last: Instant
+    adverts: int
+    first_packet: int
+    last_packet: int
+    greatest_gap: int
+    late: int
+
+
+def cut_pieces(
+    contents: Contents,
+    index: NDArray[np.int64],
+    at: NDArray[np.int64],
+    packet: NDArray[np.int64],
+    source: NDArray[np.int64],
+) -> list[Piece]:
+    """The pieces that rows in stream order make up, ordered by their first rows.
+
+    The arrays have one element a row: position in ``contents``, instant, packet number and source.
+    """
+    if not len(index):
+        return []
+    order = np.argsort(index, kind="stable")
+    which, when = index[order], at[order]
+    gap = np.maximum(np.diff(when), 0)
+    same = which[1:] == which[:-1]
+    starts = np.flatnonzero(np.concatenate(([True], ~same | (gap > contents.down[which[1:]]))))
+    ends = np.append(starts[1:], len(which)) - 1
+    inside = np.concatenate((gap, [0]))
+    inside[ends] = 0
+    greatest = np.maximum.reduceat(inside, starts)
+    late = np.add.reduceat((inside > contents.late_after[which]).astype(np.int64), starts)
+    last = np.maximum.reduceat(when, starts)
+    rows = order[starts]
+    pieces = [
+        Piece(contents.items[content], origin, begin, end, count, number, last_number, widest, tardy)
+        for content, origin, begin, end, count, number, last_number, widest, tardy in zip(
+            which[starts].tolist(),
+            source[rows].tolist(),
+            when[starts].tolist(),
+            last.tolist(),
+            (ends - starts + 1).tolist(),
+            packet[rows].tolist(),
+            packet[order[ends]].tolist(),
+            greatest.tolist(),
+            late.tolist(),
+            strict=True,
+        )
+    ]
+    ranking = np.argsort(rows, kind="stable")
+    return [pieces[position] for position in ranking.tolist()]
+
+
+def join(piece: Piece) -> tuple[Run, bool, Run | None]:
+    """Adds ``piece`` to its content's open run, or opens one: the run, whether it is new, and the run it closed."""
+    content = piece.content
+    run = content.run
+    if run is not None:
+        gap = max(piece.first - run.last, 0)
+        if gap <= content.down:
+            run.last = max(run.last, piece.last)
+            run.last_packet = piece.last_packet
+            run.count += piece.adverts
+            run.greatest_gap = max(run.greatest_gap, gap, piece.greatest_gap)
+            run.late += piece.late + (gap > content.late_after)
+            return run, False, None
+    opened = Run(
+        content.advert,
+        piece.source,
+        piece.first,
+        piece.last,
+        piece.adverts,
+        piece.first_packet,
+        piece.last_packet,
+        piece.greatest_gap,
+        piece.late,
+    )
+    content.run = opened
+    return opened, True, run

@@ -1,0 +1,450 @@
+"""Follows who is master of one group: the protocol's own rules, run by an observer that can never be elected.
+
+Every decision is a function of merged runs and is taken when it is certain: at the start of a stretch, at a resignation,
+when a speaker has been silent for its own master-down time.  So it does not matter how runs were cut, and a live
+interface gives what its recording gives.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from vrrpwatch.core.dialect import longest_wait, outranks, own_down, resignation_wait, takeover_wait
+from vrrpwatch.core.model import (
+    NANOSECONDS,
+    Advert,
+    Cause,
+    Event,
+    EventKind,
+    Evidence,
+    GroupKey,
+    GroupState,
+    Instant,
+    Seconds,
+    SpeakerKey,
+    nanoseconds,
+)
+
+# A timer that fires a little early has still timed out (FRR truncates its skew and is up to 7 ms early).
+TIMEOUT_TOLERANCE = 0.05
+# Four changes within five minutes are no failover but a fault.
+FLAPPING_CHANGES = 4
+FLAPPING_WINDOW = 300 * NANOSECONDS
+# Source addresses are forgeable: beyond this many speakers the one silent for longest is forgotten.
+MAX_VOICES = 256
+# Stretches of challengers that came and went while the master's fate was open; more is noise.
+MAX_STINTS = 64
+# Enough for a timeline; older tenures are dropped first.
+MAX_TENURES = 10_000
+
+
+@dataclass(slots=True)
+class Voice:
+    """One speaker of the group and its current (or latest) stretch: advertising without a gap beyond its master-down time.
+
+    ``silent_after`` is that time in nanoseconds.  ``ended`` says how the stretch ended, ``None`` while it lasts.
+    """
+
+    key: SpeakerKey
+    advert: Advert
+    first_advert: Advert
+    since: Instant
+    since_evidence: Evidence
+    last: Instant
+    last_evidence: Evidence
+    silent_after: int
+    ended: Literal["silent", "resigned"] | None = None
+    standby: bool = False
+
+    @property
+    def deadline(self) -> Instant:
+        return self.last + self.silent_after
+
+
+@dataclass(slots=True)
+class Overlap:
+    """A stretch in which a challenger and the master both advertise; confirmed when it outlasts ``threshold`` (ns)."""
+
+    since: Instant
+    threshold: int
+    until: Instant
+    confirmed: bool = False
+
+
+class Audience(Protocol):
+    """Who hears what the tracker decides."""
+
+    def happened(self, event: Event) -> None: ...
+
+    def took_over(
+        self, group: GroupKey, master: Advert, at: Instant, evidence: Evidence, *, takeover: bool
+    ) -> None: ...
+
+    def lost(self, group: GroupKey, at: Instant) -> None: ...
+
+    def contested(
+        self, group: GroupKey, master: Voice, challenger: Voice, overlap: Overlap, *, fresh: bool
+    ) -> None: ...
+
+    def settled(self, group: GroupKey, since: Instant, until: Instant) -> None: ...
+
+    def flapping(self, group: GroupKey, first: Instant, last: Instant, changes: tuple[Evidence, ...]) -> None: ...
+
+    def lossy(self, group: GroupKey, first: Instant, last: Instant) -> bool: ...
+
+
+@dataclass(slots=True)
+class Span:
+    """A stretch of the timeline; ``last`` is ``None`` while it lasts."""
+
+    first: Instant
+    last: Instant | None
+    holders: tuple[SpeakerKey, ...]
+
+
+@dataclass(slots=True)
+class Tracker:
+    """The mastership of one group."""
+
+    key: GroupKey
+    audience: Audience
+    voices: dict[SpeakerKey, Voice] = field(default_factory=dict)
+    master: Voice | None = None
+    overlaps: dict[SpeakerKey, Overlap] = field(default_factory=dict)
+    evicted: int = 0
+    tenures: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
+    contests: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
+    _stints: list[Voice] = field(default_factory=list)
+    _last_heard: Instant = 0
+    _excused: bool = False
+    _changes: deque[tuple[Instant, Evidence]] = field(default_factory=lambda: deque(maxlen=FLAPPING_CHANGES))
+
+    def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
+        """One run (or a piece of one): ``advert`` was said from ``first`` to ``last``; :meth:`advance` came before."""
+        voice = self.voices.get(advert.speaker)
+        if advert.resigns:
+            self._resign(voice, first, last, began)
+        elif not advert.claims:
+            self._stand_by(voice, advert, first, last, began, ended)
+        elif voice is None or voice.ended is not None:
+            self._start(voice, advert, first, last, began, ended)
+        else:
+            voice.advert = advert
+            if last >= voice.last:
+                voice.last, voice.last_evidence = last, ended
+                voice.silent_after = nanoseconds(own_down(advert))
+            self._last_heard = max(self._last_heard, last)
+            self._check_overlaps(voice)
+        self._excused = False
+
+    @property
+    def deadline(self) -> Instant | None:
+        """When silence next means something, if nothing more is heard."""
+        deadlines = [voice.deadline for voice in self.voices.values() if voice.ended is None]
+        if self.master is not None and not self._excused:
+            deadlines.append(self._lost_at)
+        return min(deadlines, default=None)
+
+    def advance(self, now: Instant, *, inclusive: bool = False) -> None:
+        """Takes the decisions that silence up to ``now`` brings, in the order in which they fall due."""
+        while (due := self.deadline) is not None and (due < now or (inclusive and due == now)):
+            silent = [v for v in self.voices.values() if v.ended is None and v.deadline <= due]
+            # Challengers first: whether they were still there matters to the verdict on the master.
+            for voice in sorted(silent, key=lambda v: (v is self.master, v.since, str(v.key.ip))):
+                self._fell_silent(voice)
+            if self.master is not None and not self._excused and self._lost_at <= due:
+                self._lose(due)
+
+    def finish(self, now: Instant) -> None:
+        """The capture ends at ``now``: decides what is decidable without waiting any longer."""
+        self.advance(now, inclusive=True)
+        master = self.master
+        if master is None or master.ended is not None:
+            return
+        heirs = sorted((v for v in self._challengers() if v.since > master.last), key=lambda v: v.since)
+        if heirs:
+            heir = heirs[0]
+            gap = (heir.since - master.last) / NANOSECONDS
+            overdue = now - master.last > nanoseconds(1.5 * master.advert.interval)
+            timed_out = gap >= (1 - TIMEOUT_TOLERANCE) * takeover_wait(heir.first_advert, master.advert)
+            if overdue or timed_out or outranks(heir.first_advert, master.advert):
+                master.ended = "silent"
+                self._succeed()
+
+    def resynchronise(self, now: Instant) -> None:
+        """The capture's clock was stepped back to ``now``: silence counts from here, and no overlap spans the step."""
+        for voice in self.voices.values():
+            voice.last = min(voice.last, now) if voice.ended is not None else now
+            voice.since = min(voice.since, now)
+        self._last_heard = now
+        self._stints.clear()
+        self._close_contests(now)
+        self.overlaps.clear()
+
+    def state(self) -> GroupState:
+        if any(overlap.confirmed for overlap in self.overlaps.values()):
+            return "contested"
+        return "lost" if self.master is None or self.master.ended == "resigned" else "held"
+
+    @property
+    def _lost_at(self) -> Instant:
+        waits = [longest_wait(voice.advert) for voice in self.voices.values()]
+        return self._last_heard + nanoseconds(max(waits, default=0.0))
+
+    def _challengers(self) -> list[Voice]:
+        return [v for v in self.voices.values() if v.ended is None and v is not self.master]
+
+    def _start(
+        self, voice: Voice | None, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence
+    ) -> None:
+        down = nanoseconds(own_down(advert))
+        previous = voice.ended if voice is not None else None
+        if voice is None:
+            self._make_room()
+            voice = Voice(advert.speaker, advert, advert, first, began, last, ended, down)
+            self.voices[advert.speaker] = voice
+        else:
+            voice.advert = voice.first_advert = advert
+            voice.since, voice.since_evidence = first, began
+            voice.last, voice.last_evidence = last, ended
+            voice.silent_after, voice.ended, voice.standby = down, None, False
+        self._last_heard = max(self._last_heard, last)
+        if self.master is None or (voice is self.master and previous == "resigned"):
+            self._appear(voice)
+        elif voice is self.master:
+            self._begin_overlaps()
+        elif self.master.ended is None:
+            self._begin_overlap(voice)
+        else:
+            self._succeed()
+
+    def _appear(self, voice: Voice) -> None:
+        self.master = voice
+        self._stints.clear()
+        self._tenure(voice.since, voice)
+        self._event("master-appeared", voice.since, voice.since_evidence, new=voice)
+        self.audience.took_over(self.key, voice.first_advert, voice.since, voice.since_evidence, takeover=False)
+        self._begin_overlaps()
+
+    def _stand_by(
+        self, voice: Voice | None, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence
+    ) -> None:
+        """An HSRP or GLBP router that says it is not the active one: known, and giving up the role if it had it."""
+        if voice is None:
+            self._make_room()
+            voice = Voice(advert.speaker, advert, advert, first, began, last, ended, nanoseconds(own_down(advert)))
+            voice.ended = "silent"
+            self.voices[advert.speaker] = voice
+        elif voice.ended is None:
+            voice.ended = "silent"
+            if voice is self.master:
+                self._succeed()
+            else:
+                self._drop_overlap(voice)
+        voice.advert, voice.standby = advert, True
+
+    def _resign(self, voice: Voice | None, first: Instant, last: Instant, evidence: Evidence) -> None:
+        self._last_heard = max(self._last_heard, last)
+        if voice is None or voice.ended == "resigned":
+            return
+        was_advertising = voice.ended is None
+        voice.last, voice.last_evidence, voice.ended = max(voice.last, first), evidence, "resigned"
+        if voice is self.master:
+            self._stints.clear()
+            self._announce_resignation(voice)
+            self._succeed()
+        elif was_advertising:
+            self._retire(voice)
+
+    def _announce_resignation(self, voice: Voice) -> None:
+        self._event("master-resigned", voice.last, voice.last_evidence, old=voice, cause="resigned")
+        self._tenure(voice.last, None)
+
+    def _fell_silent(self, voice: Voice) -> None:
+        if voice.ended is not None:
+            return
+        voice.ended = "silent"
+        if voice is self.master:
+            self._succeed()
+        else:
+            self._retire(voice)
+
+    def _retire(self, voice: Voice) -> None:
+        """A challenger's stretch is over; it only mattered if the master turns out to have stopped before it."""
+        self._drop_overlap(voice)
+        master = self.master
+        if master is None or voice.ended is None:
+            return
+        # One that yielded to a better master is a backup now, and known to be alive.
+        voice.standby = voice.ended == "silent" and outranks(master.advert, voice.advert)
+        self._stints = [stint for stint in self._stints if stint.since >= master.last][:MAX_STINTS]
+        self._stints.append(replace(voice))
+
+    def _succeed(self) -> None:
+        """The master's stretch is over: hands the group to whoever followed, one after the other."""
+        while (master := self.master) is not None and master.ended is not None:
+            for key in list(self.overlaps):
+                self._drop_overlap(self.voices[key])
+            stints = [s for s in self._stints if s.since >= master.last and s.key != master.key]
+            heirs = sorted(self._challengers(), key=lambda v: (v.since, str(v.key.ip)))
+            if stints and (not heirs or stints[0].since < heirs[0].since):
+                self._stints.remove(stints[0])
+                self._replay(stints[0], master)
+            else:
+                self._stints.clear()
+                if heirs:
+                    self._take_over(heirs[0], master)
+                    self._begin_overlaps()
+                return
+
+    def _replay(self, stint: Voice, master: Voice) -> None:
+        """A challenger did follow the master, though its stretch has ended meanwhile."""
+        self._take_over(stint, master)
+        if stint.ended == "resigned":
+            self._announce_resignation(stint)
+        voice = self.voices.get(stint.key)
+        if voice is None:
+            return
+        if voice.ended is None and stint.ended == "resigned":
+            self._appear(voice)
+        else:
+            self.master = voice
+            self._begin_overlaps()
+
+    def _take_over(self, heir: Voice, master: Voice) -> None:
+        cause, gap, expected = self._explain(heir, master)
+        self.master = heir
+        self._tenure(heir.since, heir)
+        self._event(
+            "master-changed",
+            heir.since,
+            heir.since_evidence,
+            old=master,
+            new=heir,
+            cause=cause,
+            gap=gap,
+            expected=expected,
+        )
+        self.audience.took_over(self.key, heir.first_advert, heir.since, heir.since_evidence, takeover=True)
+        if cause == "preempted" and master.ended == "silent":
+            master.standby = True
+        self._changes.append((heir.since, heir.since_evidence))
+        if len(self._changes) == FLAPPING_CHANGES:
+            first, last = self._changes[0][0], self._changes[-1][0]
+            if last - first <= FLAPPING_WINDOW:
+                self.audience.flapping(self.key, first, last, tuple(evidence for _, evidence in self._changes))
+
+    def _explain(self, heir: Voice, master: Voice) -> tuple[Cause, Seconds | None, Seconds | None]:
+        """Why ``heir`` took over, how long nobody advertised, and how long the protocol would have it take."""
+        gap = max(heir.since - master.last, 0) / NANOSECONDS
+        if master.ended == "resigned":
+            return "resigned", gap, resignation_wait(heir.first_advert, master.advert)
+        wait = takeover_wait(heir.first_advert, master.advert)
+        if gap >= (1 - TIMEOUT_TOLERANCE) * wait:
+            if self.audience.lossy(self.key, master.last, heir.since):
+                return "unknown", None, wait
+            return "timed-out", gap, wait
+        if outranks(heir.first_advert, master.advert):
+            return "preempted", gap, None
+        return "unknown", gap, wait
+
+    def _lose(self, at: Instant) -> None:
+        master = self.master
+        if master is None:
+            return
+        if self.audience.lossy(self.key, self._last_heard, at):
+            self._excused = True
+            return
+        self.master = None
+        self._stints.clear()
+        self._tenure(at, None)
+        self._event("master-lost", at, master.last_evidence, old=master)
+        self.audience.lost(self.key, at)
+
+    def _begin_overlaps(self) -> None:
+        for voice in sorted(self._challengers(), key=lambda v: (v.since, str(v.key.ip))):
+            self._begin_overlap(voice)
+
+    def _begin_overlap(self, voice: Voice) -> None:
+        master = self.master
+        if master is None or master.ended is not None or voice.key in self.overlaps:
+            return
+        # The threshold is what was known when the overlap began, so that no later speaker can change a verdict.
+        threshold = max(nanoseconds(own_down(v.advert)) for v in self.voices.values())
+        since = max(voice.since, master.since)
+        self.overlaps[voice.key] = Overlap(since, threshold, since)
+        self._check_overlap(voice)
+
+    def _check_overlaps(self, voice: Voice) -> None:
+        if not self.overlaps:
+            return
+        if voice is self.master:
+            for key in list(self.overlaps):
+                self._check_overlap(self.voices[key])
+        else:
+            self._check_overlap(voice)
+
+    def _check_overlap(self, challenger: Voice) -> None:
+        overlap, master = self.overlaps.get(challenger.key), self.master
+        if overlap is None or master is None:
+            return
+        overlap.until = min(challenger.last, master.last)
+        if overlap.until - overlap.since > overlap.threshold:
+            fresh = not overlap.confirmed
+            overlap.confirmed = True
+            if fresh:
+                holders = tuple(sorted((master.key, challenger.key), key=str))
+                self.contests.append(Span(overlap.since, None, holders))
+            self.audience.contested(self.key, master, challenger, overlap, fresh=fresh)
+
+    def _drop_overlap(self, voice: Voice) -> None:
+        overlap = self.overlaps.pop(voice.key, None)
+        if overlap is not None and overlap.confirmed and not any(o.confirmed for o in self.overlaps.values()):
+            self._close_contests(overlap.until)
+            self.audience.settled(self.key, overlap.since, overlap.until)
+
+    def _close_contests(self, until: Instant) -> None:
+        for contest in self.contests:
+            if contest.last is None:
+                contest.last = max(until, contest.first)
+
+    def _make_room(self) -> None:
+        if len(self.voices) < MAX_VOICES:
+            return
+        idle = [v for v in self.voices.values() if v is not self.master]
+        victim = min(idle, key=lambda v: (v.ended is None, v.last))
+        self._drop_overlap(victim)
+        del self.voices[victim.key]
+        self.evicted += 1
+
+    def _tenure(self, at: Instant, holder: Voice | None) -> None:
+        if self.tenures and self.tenures[-1].last is None:
+            self.tenures[-1].last = max(at, self.tenures[-1].first)
+        self.tenures.append(Span(at, None, (holder.key,) if holder is not None else ()))
+
+    def _event(
+        self,
+        kind: EventKind,
+        at: Instant,
+        evidence: Evidence,
+        *,
+        old: Voice | None = None,
+        new: Voice | None = None,
+        cause: Cause | None = None,
+        gap: Seconds | None = None,
+        expected: Seconds | None = None,
+    ) -> None:
+        self.audience.happened(
+            Event(
+                at,
+                kind,
+                self.key,
+                evidence.source,
+                evidence.packet,
+                old.key.ip if old is not None else None,
+                new.key.ip if new is not None else None,
+                cause,
+                gap,
+                expected,
+            )
+        )
