@@ -1,4 +1,4 @@
-"""Builders of what speakers claim, with ordinary defaults: tests name only what matters to them.  Times are in seconds."""
+"""Builders of what speakers claim, with ordinary defaults: tests name only what matters.  Times are in seconds."""
 
 from ipaddress import ip_address
 

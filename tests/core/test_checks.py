@@ -121,10 +121,10 @@ def test_a_pair_finding_names_both_counts_starts_and_shows_both() -> None:
     play = Play().says(vrrp(B, interval=3), vrrp(A))
     found = play.only("interval-mismatch")
     assert found.subject == "10.0.0.1, 10.0.0.2"
-    assert found.summary.startswith("10.0.0.1 announces 1 s, 10.0.0.2 announces 3 s".replace(" announces 3", " 3")), (
-        found.summary
+    assert found.summary == (
+        "10.0.0.1 announces 1 s, 10.0.0.2 announces 3 s: they reject each other's advertisements (VRRPv2), "
+        "so both may be master; configure one interval"
     )
-    assert "reject each other's advertisements (VRRPv2)" in found.summary
     assert (found.count, found.first, found.evidence) == (1, instant(1), (Evidence(0, 1), Evidence(0, 2)))
     play.hear(run(vrrp(B, interval=3, priority=90), 5.0, packet=9))
     assert (found.count, found.last) == (2, instant(5))
@@ -177,11 +177,11 @@ def test_version_3_has_no_authentication_to_miss() -> None:
 
 
 def test_passwords_are_masked_unless_revealed() -> None:
-    adverts = (simple(A, b"s3cr\x1bet"), simple(B, b"other"))
+    adverts = (simple(A, b"s3cr\x1bet"), simple(B, b"0ther"))
     hidden = " ".join(finding.summary for finding in Play().says(*adverts).findings.all())
     shown = " ".join(finding.summary for finding in Play(reveal=True).says(*adverts).findings.all())
     assert "s3cr" not in hidden
-    assert "other" not in hidden.replace("other's", "")
+    assert "0ther" not in hidden
     assert '"s3cr\\x1bet"' in shown
     assert "\x1b" not in shown
 
@@ -226,7 +226,7 @@ class TestRate:
             (16, 10.0, False),
             (11, 10.0, False),
             (17, 9.999, False),
-            (1000, 0.5, False),
+            (999, 0.5, False),
             (1, 0.0, False),
         ],
     )

@@ -96,7 +96,8 @@ def _intervals(one: Advert, other: Advert, a: str, b: str) -> Iterator[Mismatch]
             effect = "they reject each other's advertisements (VRRPv2), so both may be master"
         yield Mismatch(
             "interval-mismatch",
-            f"{a} announces {seconds(one.interval)}, {b} announces {seconds(other.interval)}: {effect}; configure one interval",
+            f"{a} announces {seconds(one.interval)}, {b} announces {seconds(other.interval)}: {effect}; "
+            "configure one interval",
             matter,
         )
 
