@@ -29,6 +29,8 @@ class SpeakerRecord:
 
 @dataclass(slots=True)
 class GroupRecord:
+    """One group's counts."""
+
     first: Instant
     last: Instant
     adverts: int = 0
@@ -103,9 +105,7 @@ def describe(
         adverts=record.adverts,
         first=record.first,
         last=record.last,
-        speakers=tuple(
-            _describe_speaker(key, speaker, record.speakers[speaker], witnesses) for speaker in record.speakers
-        ),
+        speakers=tuple(_describe_speaker(key, *known, witnesses) for known in record.speakers.items()),
         successor=successor(tracker, witnesses.listeners(key)) if tracker is not None else None,
         listeners=listeners,
         timeline=_timeline(tracker, now) if tracker is not None else (),

@@ -31,12 +31,12 @@ def carp_down(advbase: int, advskew: int) -> Seconds:
 
 
 def own_down(advert: Advert) -> Seconds:
-    """The longest gap between a speaker's advertisements that still counts as "keeps advertising": its own master-down time."""
+    """The longest gap in which a speaker still counts as one that keeps advertising: its own master-down time."""
     match advert.message:
         case Vrrp(version=version, priority=priority, interval=interval):
             return master_down(version, priority, interval)
         case Carp(advbase=advbase, advskew=advskew):
-            # The host itself sends every advbase + advskew/256 s; three of those must fit, or a slow one is never heard.
+            # It sends every advbase + advskew/256 s; three of those must fit, or a slow one is never heard.
             return CARP_DEAD_RATIO * carp_interval(advbase, advskew)
         case Hsrp(hold=hold):
             return hold
@@ -85,7 +85,7 @@ def resignation_wait(heir: Advert, predecessor: Advert) -> Seconds:
 
 
 def outranks(challenger: Advert, incumbent: Advert) -> bool:
-    """Whether ``challenger`` would win an election: higher priority, ties by higher address; CARP: smaller (advbase, advskew)."""
+    """Whether ``challenger`` would win: higher priority, then higher address; CARP: smaller (advbase, advskew)."""
     match challenger.message, incumbent.message:
         case Carp(advbase=base, advskew=skew), Carp(advbase=other_base, advskew=other_skew):
             return (base, skew) < (other_base, other_skew)

@@ -45,7 +45,7 @@ InterfaceName = Callable[[int, int, int], str]
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """``interface_name`` maps (source, interface, cooked ifindex) to a name; ``losses`` are known from a former pass."""
+    """``interface_name`` maps (source, interface, cooked ifindex) to a name; ``losses`` come from a former pass."""
 
     interface_name: InterfaceName
     policy: "Policy | None" = None
@@ -65,9 +65,8 @@ class Engine:
         self._membership = Membership(self.findings)
         self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
         self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
-        self._volume = Volume(
-            self.findings, DEFAULT_BUDGET if options.budget is None else options.budget, self._budget_of
-        )
+        budget = DEFAULT_BUDGET if options.budget is None else options.budget
+        self._volume = Volume(self.findings, budget, options.policy)
         self._authenticity = Authenticity(options.keys, self.findings) if options.keys is not None else None
         self._census = Census()
         self._intake = Intake(self._segment_id, signed=options.keys is not None)
@@ -146,7 +145,7 @@ class Engine:
         yield "neighbours", self._neighbours.evicted
         yield "memberships", self._membership.evicted
         yield "checks", sum(self._checks.evicted.values())
-        yield "volume", sum(self._volume.evicted.values())
+        yield "volume", self._volume.evicted
 
     def _listeners(self, group: GroupKey) -> tuple[Listener, ...]:
         if group.scope.startswith("unicast") or group.scope == "broadcast":
@@ -157,10 +156,6 @@ class Engine:
         if self._authenticity is None:
             return None, None
         return self._authenticity.verdict(group, speaker), self._authenticity.addresses(group, speaker)
-
-    def _budget_of(self, segment: str) -> float | None:
-        policy = self._options.policy
-        return policy.budget_for(segment) if policy is not None else None
 
     def _segment_id(self, source: int, interface: int, ifindex: int, vlans: int) -> str:
         key = (source, interface, ifindex, vlans)
@@ -175,7 +170,7 @@ class Engine:
 
     def _lost_packets(self, loss: Loss) -> None:
         self.losses.append(loss)
-        name = self._options.interface_name(loss.source, loss.interface, 0)
+        name = self._interface_of(loss)
         self.findings.add(
             "capture-loss",
             segment=name,
@@ -188,14 +183,14 @@ class Engine:
         )
 
     def _lossy(self, segment: str, first: Instant, last: Instant) -> bool:
-        losses = self._options.losses or self.losses
+        name = segment.partition("/")[0]
         return any(
-            loss.first <= last
-            and first <= loss.last
-            and segment.partition("/")[0]
-            == self._options.interface_name(loss.source, loss.interface, 0).partition("/")[0]
-            for loss in losses
+            loss.first <= last and first <= loss.last and self._interface_of(loss) == name
+            for loss in self._options.losses or self.losses
         )
+
+    def _interface_of(self, loss: Loss) -> str:
+        return self._options.interface_name(loss.source, loss.interface, 0)
 
     def _stepped(self, step: ClockStep) -> None:
         name = self._options.interface_name(step.source, 0, 0)

@@ -10,8 +10,8 @@ from vrrpwatch.core.tracker import Tracker, Voice
 def successor(tracker: Tracker, listeners: Sequence[Listener]) -> Successor | None:
     """The best backup known to be alive: one that yielded to a better master, stands by (HSRP, GLBP), or still listens.
 
-    A speaker that fell silent as master or resigned is not counted on unless it joined the group again since.  A listener
-    that has never advertised has no known priority, so its wait is unknown, and several of them are not told apart.
+    A speaker that fell silent as master or resigned is not counted on unless it joined the group again since.  A
+    listener that has never advertised has no known priority: its wait is unknown, and several are not told apart.
     """
     master = tracker.master
     if master is None or master.ended == "resigned" or tracker.state() == "contested":

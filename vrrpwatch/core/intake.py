@@ -1,4 +1,4 @@
-"""From a batch's rows to deliveries: every distinct frame is taken apart once, its repetitions become runs and counts."""
+"""From a batch's rows to deliveries: a distinct frame is taken apart once, its repetitions become runs and counts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -127,9 +127,8 @@ class Intake:
 
     def _hear(self, row: np.void, data: NDArray[np.uint8]) -> Heard:
         segment = self._segment_of(int(row["source"]), int(row["interface"]), int(row["ifindex"]), int(row["vlans"]))
-        return hear(
-            _frame(row, data), int(row["linktype"]), int(row["length"]), int(row["kind"]), segment, self._scopes.scope
-        )
+        linktype, length, kind = int(row["linktype"]), int(row["length"]), int(row["kind"])
+        return hear(_frame(row, data), linktype, length, kind, segment, self._scopes.scope)
 
     def _content(self, advert: Advert, identity: int) -> Content:
         claim = advert.claim
@@ -194,7 +193,7 @@ def _sightings(
     first: NDArray[np.intp],
     heard: Sequence[object],
 ) -> Iterator[Dated]:
-    """Every observed packet, but of one that only teaches who a host is (an ordinary ARP request) the first suffices."""
+    """Every observed packet; of one that only teaches who a host is (an ordinary ARP request) the first suffices."""
     once = np.array([isinstance(entry, Observation) and entry.repeats for entry in heard], dtype=np.bool_)
     wanted = chosen[~once[which[chosen]] | (first[which[chosen]] == chosen)]
     picked = rows[wanted]

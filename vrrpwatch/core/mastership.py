@@ -1,4 +1,4 @@
-"""All trackers under one schedule: silence falls due in time order, and what trackers decide becomes events and findings."""
+"""All trackers under one schedule: silence falls due in time order, and decisions become events and findings."""
 
 import heapq
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MAX_EVENTS = 100_000
 
 
 class Mastership:
-    """Runs one :class:`Tracker` a group; ``lossy`` says whether a segment's capture lost packets in a stretch of time."""
+    """Runs one :class:`Tracker` a group; ``lossy``: did a segment's capture lose packets in a stretch of time?"""
 
     def __init__(
         self,

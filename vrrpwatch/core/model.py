@@ -28,6 +28,8 @@ def nanoseconds(duration: Seconds) -> int:
 
 
 class Severity(Enum):
+    """How grave a finding is; ``rank`` orders them."""
+
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
@@ -69,8 +71,8 @@ class Advert:
     """What one speaker claims with one advertisement, whatever the protocol.
 
     ``claims`` is whether it says "I am the master" (an HSRP standby's hello does not); ``resigns`` whether it gives the
-    role up (VRRP priority 0, CARP advbase = advskew = 255).  ``addresses`` is ``None`` where the protocol does not say or
-    the capture cut them off.  ``checksum`` is ``None`` where the capture cut the message.
+    role up (VRRP priority 0, CARP advbase = advskew = 255).  ``addresses`` is ``None`` where the protocol does not say
+    or the capture cut them off.  ``checksum`` is ``None`` where the capture cut the message.
     """
 
     group: GroupKey
@@ -145,6 +147,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Event:
+    """A change of mastership; ``source`` and ``packet`` are where it shows."""
+
     at: Instant
     kind: EventKind
     group: GroupKey

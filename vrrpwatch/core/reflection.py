@@ -1,8 +1,8 @@
 """Tells an advertisement that came back (a loop, a mirror port, NIC teaming) from one that was sent again.
 
-A copy has the same source, destination, IP identification and payload as a packet seen within the last second.  Where a
-speaker never varies its identification (IPv6 has none) the same bytes are simply its next advertisement, so there only a
-frame that follows within half an interval is a copy.
+A copy has the same source, destination, IP identification and payload as a packet seen within the last second.  Where
+a speaker never varies its identification (IPv6 has none) the same bytes are simply its next advertisement, so there only
+a frame that follows within half an interval is a copy.
 """
 
 import numpy as np

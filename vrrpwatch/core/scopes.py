@@ -1,4 +1,4 @@
-"""Tells sets of unicast peers apart: one VRID may serve several pairs on one segment, as long as they never address each other."""
+"""Tells sets of unicast peers apart: one VRID may serve several pairs on one segment."""
 
 from vrrpwatch.wire.values import IPAddress
 
@@ -9,7 +9,7 @@ Router = tuple[str, str, int]
 
 
 class UnicastScopes:
-    """Joins the two ends of every unicast advertisement; the first set of a router is ``unicast``, the next ``unicast#2``."""
+    """Joins the two ends of every unicast advertisement: a router's first set is ``unicast``, its next ``unicast#2``."""
 
     def __init__(self) -> None:
         self._sets: dict[tuple[Router, IPAddress], int] = {}

@@ -1,8 +1,8 @@
 """Follows who is master of one group: the protocol's own rules, run by an observer that can never be elected.
 
-Every decision is a function of merged runs and is taken when it is certain: at the start of a stretch, at a resignation,
-when a speaker has been silent for its own master-down time.  So it does not matter how runs were cut, and a live
-interface gives what its recording gives.
+Every decision is a function of merged runs and is taken when it is certain: at the start of a stretch, at a
+resignation, when a speaker has been silent for its own master-down time.  So it does not matter how runs were cut, and
+a live interface gives what its recording gives.
 """
 
 from collections import deque
@@ -40,7 +40,7 @@ MAX_TENURES = 10_000
 
 @dataclass(slots=True)
 class Voice:
-    """One speaker of the group and its current (or latest) stretch: advertising without a gap beyond its master-down time.
+    """One speaker and its current (or latest) stretch: advertising without a gap beyond its master-down time.
 
     ``silent_after`` is that time in nanoseconds.  ``ended`` says how the stretch ended, ``None`` while it lasts.
     """
