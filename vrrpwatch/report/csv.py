@@ -5,9 +5,10 @@ The dialect is RFC 4180's: comma, double quotes where needed, CRLF line ends.
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from vrrpwatch.report.json import Object
+from vrrpwatch.report.writer import TextSink
 from vrrpwatch.wire.text import safe_text
 
 COLUMNS: Final = (
@@ -57,7 +58,7 @@ def cell(value: Any) -> str:
     return "'" + text if text.lstrip(" ").startswith(_FORMULA) else text
 
 
-def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+def write_rows(file: TextSink, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes a header and the rows; columns a row does not have stay empty."""
     writer = csv.writer(file)
     writer.writerow(columns)
@@ -65,7 +66,7 @@ def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str,
         writer.writerow([cell(row.get(column)) for column in columns])
 
 
-def write_csv(document: Object, file: TextIO) -> None:
+def write_csv(document: Object, file: TextSink) -> None:
     """Writes a ``to_json`` document as one table of :data:`COLUMNS`."""
     write_rows(file, COLUMNS, _rows(document))
 

@@ -41,10 +41,16 @@ def verdict(analysis: Analysis) -> str:
     else:
         troubled = ", ".join(f"{states[state]} {state}" for state in ("contested", "lost", "held") if states[state])
         condition = f"{routers}: {troubled} at the end"
-    grave = ", ".join(f"{number} {severity.value}" for severity, number in severities(analysis.findings))
+    grave = ", ".join(_numbered(severity, number) for severity, number in severities(analysis.findings))
     if not grave:
         return f"{condition}; nothing wrong found" if analysis.groups else condition
     return f"{condition}; {count(len(analysis.findings), 'finding')}: {grave}"
+
+
+def _numbered(severity: Severity, number: int) -> str:
+    if severity is Severity.WARNING:
+        return count(number, "warning")
+    return f"{number:,} {'critical' if severity is Severity.CRITICAL else 'for information'}"
 
 
 def nothing_heard(totals: Totals) -> str:

@@ -5,7 +5,8 @@ Everything that came off the wire or out of a file name is made safe before rich
 
 from collections.abc import Iterator, Sequence
 from io import StringIO
-from typing import Any, Literal, TextIO
+from shutil import get_terminal_size
+from typing import Any, Literal
 
 from rich.console import Console, ConsoleRenderable
 from rich.padding import Padding
@@ -30,6 +31,7 @@ from vrrpwatch.report.units import (
     source_name,
     span,
 )
+from vrrpwatch.report.writer import TextSink
 from vrrpwatch.wire.text import safe_text
 
 Color = Literal["auto", "always", "never"]
@@ -51,7 +53,7 @@ _ASCII = str.maketrans("✖▲•✔○·…─", "X!*+o-~-")
 
 def write_table(
     analysis: Analysis,
-    file: TextIO,
+    file: TextSink,
     *,
     width: int | None = None,
     color: Color = "auto",
@@ -66,7 +68,7 @@ def write_table(
     buffer = StringIO()
     console = Console(
         file=buffer,
-        width=width or (Console(file=file).width if file.isatty() else 80),
+        width=width or (get_terminal_size().columns if file.isatty() else 80),
         force_terminal=tty,
         color_system="standard" if tty else None,
         no_color=not tty,

@@ -1,0 +1,105 @@
+"""Settings files: what the command line and ``VRRPWATCH_*`` do not say, the user's file says, and else the system's."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vrrpwatch.cli.exits import Exit, Failure
+
+SYSTEM_FILE = Path("/etc/vrrpwatch/config.toml")
+# Far above any honest file.
+MAX_FILE = 1024 * 1024
+# What cannot sensibly be a setting: a question, or the input itself.
+_NO_SETTINGS = frozenset({"help", "version", "read", "captures", "shell"})
+
+Settings = dict[str, dict[str, Any]]
+
+
+def files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where settings are looked for, the weakest first."""
+    home = environ.get("XDG_CONFIG_HOME", "")
+    # A relative path there is to be ignored (XDG Base Directory Specification).
+    folder = Path(home) if os.path.isabs(home) else Path(environ.get("HOME", "/")) / ".config"  # noqa: PTH117
+    return SYSTEM_FILE, folder / "vrrpwatch" / "config.toml"
+
+
+def load(commands: Mapping[str, click.Command], paths: tuple[Path, ...]) -> Settings:
+    """Every command's defaults from the files that exist, later ones over earlier ones.
+
+    A table named after a command sets its options, keys outside of tables those of every command that has them.
+    Raises :class:`Failure` naming file and key for what is not understood.
+    """
+    settings: Settings = {name: {} for name in commands}
+    for path in paths:
+        for name, values in _read(path, commands).items():
+            settings[name] |= values
+    return settings
+
+
+def _read(path: Path, commands: Mapping[str, click.Command]) -> Settings:
+    data = _toml(path)
+    settings: Settings = {name: {} for name in commands}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            if key not in commands:
+                raise _fault(path, f"[{key}]: no such command; known are {', '.join(commands)}")
+            continue
+        option = key.replace("-", "_")
+        having = [name for name, command in commands.items() if option in _options(command)]
+        if not having:
+            raise _fault(path, f"{key}: no such setting; see vrrpwatch COMMAND --help")
+        for name in having:
+            settings[name][option] = _convert(path, key, value, commands[name])
+    for name, command in commands.items():
+        for key, value in data.get(name, {}).items():
+            option = key.replace("-", "_")
+            if option not in _options(command):
+                known = ", ".join(sorted(option.replace("_", "-") for option in _options(command)))
+                raise _fault(path, f"[{name}] {key}: no such setting; known are {known}")
+            settings[name][option] = _convert(path, f"[{name}] {key}", value, command)
+    return settings
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise _fault(path, f"cannot be read ({error.strerror}); correct its permissions or remove it") from None
+    if len(text) > MAX_FILE:
+        raise _fault(path, f"is longer than {MAX_FILE} bytes; is it a settings file?")
+    import tomllib
+
+    try:
+        return tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _fault(path, f"is not TOML: {error}; correct it") from None
+
+
+def _options(command: click.Command) -> dict[str, click.Option]:
+    return {
+        option.name: option
+        for option in command.params
+        if isinstance(option, click.Option) and option.name and option.name not in _NO_SETTINGS
+    }
+
+
+def _convert(path: Path, key: str, value: Any, command: click.Command) -> Any:
+    option = _options(command)[key.rpartition(" ")[2].replace("-", "_")]
+    if option.is_flag and not isinstance(value, bool):
+        raise _fault(path, f"{key}: write true or false")
+    if isinstance(value, bool) and not option.is_flag:
+        raise _fault(path, f"{key}: is no switch, it takes a value")
+    try:
+        return option.type_cast_value(click.Context(command), value)
+    except click.BadParameter as error:
+        raise _fault(path, f"{key}: {error.message}") from None
+
+
+def _fault(path: Path, text: str) -> Failure:
+    return Failure(f"{path}: {text}", Exit.USAGE)

@@ -1,0 +1,43 @@
+"""The exit codes that scripts rely on, and the errors that carry them."""
+
+import os
+from enum import IntEnum
+from typing import IO, Any
+
+import click
+
+
+class Exit(IntEnum):
+    """What each exit code means; where several apply, the gravest for whoever trusts the output."""
+
+    CLEAN = 0
+    FINDINGS = 1
+    USAGE = 2
+    UNREADABLE = 3
+    DAMAGED = 4
+    PERMISSION = 5
+    SINK = 6
+    INTERRUPTED = 130
+
+
+class Failure(click.ClickException):
+    """One clear line on standard error, and an exit code."""
+
+    def __init__(self, message: str, code: Exit) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # declared for the class, read from the instance
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        complain(self.message, file)
+
+
+def complain(message: str, file: IO[Any] | None = None) -> None:
+    """Says what is wrong on standard error, a line each, in the form of every Unix tool."""
+    for line in message.splitlines():
+        click.echo(f"vrrpwatch: {line}", file=file, err=file is None)
+
+
+def unreadable(paths: tuple[str, ...]) -> Exit:
+    """The code for captures that could not be read: no permission, where that is the reason for any of them."""
+    forbidden = any(path != "-" and os.path.exists(path) and not os.access(path, os.R_OK) for path in paths)  # noqa: PTH110
+    return Exit.PERMISSION if forbidden else Exit.UNREADABLE

@@ -1,0 +1,72 @@
+"""The command ``vrrpwatch``: finds its subcommands by name and imports each only when it is asked for."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from vrrpwatch import __version__
+from vrrpwatch.cli import config
+from vrrpwatch.cli.exits import Exit
+
+# Command, and the line about it in --help; the module and function are named alike.
+COMMANDS: Final = {
+    "analyze": "Say who was master when and why, what is wrong, and what the multicast costs.",
+    "decode": "Print one line per advertisement, as tcpdump does, or every field of it.",
+    "completion": "Print the script that completes commands and options in a shell.",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own, imported on use so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"vrrpwatch.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "VRRPWATCH"},
+    epilog="Run vrrpwatch COMMAND --help for its options.",
+)
+@click.version_option(__version__, "-V", "--version", message="vrrpwatch %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Watch VRRP and CARP: who is master, why that changed, what is wrong.
+
+    \b
+    Examples:
+      vrrpwatch analyze capture.pcap
+      vrrpwatch decode capture.pcap
+      tcpdump -i eth0 -w - | vrrpwatch decode -
+    """
+    commands = {name: command for name in COMMANDS if (command := cli.get_command(ctx, name)) is not None}
+    ctx.default_map = dict(config.load(commands, config.files(os.environ)))
+
+
+def main() -> None:
+    """Runs the command line and exits with its code."""
+    try:
+        code = cli.main(prog_name="vrrpwatch", standalone_mode=False)
+    except click.Abort:
+        code = Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    sys.exit(code or 0)
+
+
+if __name__ == "__main__":
+    main()

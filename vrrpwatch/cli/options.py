@@ -1,0 +1,73 @@
+"""What several commands share: captures, how settings are named in the environment, colours."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import click
+
+Color = Literal["auto", "always", "never"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Setting(click.Option):
+    """An option that ``VRRPWATCH_COMMAND_OPTION`` sets for one command and ``VRRPWATCH_OPTION`` for all."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        specific = super().resolve_envvar_value(ctx)
+        if specific is not None or self.name is None:
+            return specific
+        return os.environ.get(f"VRRPWATCH_{self.name.upper()}") or None
+
+
+def setting(*names: str, **attributes: Any) -> Callable[[Function], Function]:
+    """An option that may also be set in the environment and in settings files."""
+    return click.option(*names, cls=Setting, **attributes)
+
+
+def capture_arguments(function: Function) -> Function:
+    """The captures, as arguments or as tcpdump's ``-r``."""
+    function = click.option(
+        "-r", "--read", metavar="FILE", multiple=True, type=click.Path(), help="A capture, as an argument would be."
+    )(function)
+    return click.argument("captures", metavar="CAPTURE...", nargs=-1, type=click.Path())(function)
+
+
+def common_options(function: Function) -> Function:
+    """What every command that reads captures takes."""
+    for decorate in (
+        click.option(
+            "-n", "numeric", is_flag=True, expose_value=False, help="Accepted as in tcpdump; names are never looked up."
+        ),
+        setting(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            help="Colour the output; auto does so on a terminal, and obeys NO_COLOR.",
+        ),
+        setting("--reveal", is_flag=True, help="Show simple passwords instead of masking them."),
+        setting("--segment", metavar="NAME", help="Name the interface of captures that do not name it themselves."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def capture_paths(captures: tuple[str, ...], read: tuple[str, ...]) -> tuple[str, ...]:
+    """All captures asked for, ``-r`` first; raises a usage error where there are none or standard input has none."""
+    paths = (*read, *captures)
+    if not paths:
+        raise click.UsageError("no capture given; name a pcap or pcapng file, or - for standard input")
+    if paths.count("-") > 1:
+        raise click.UsageError("standard input (-) can be read only once")
+    if "-" in paths and sys.stdin.isatty():
+        raise click.UsageError(
+            "standard input is a terminal; pipe a capture into it, as in: tcpdump -w - | vrrpwatch …"
+        )
+    return paths
+
+
+def wants_color(color: Color) -> Color:
+    """The colour mode with ``NO_COLOR`` (https://no-color.org) obeyed; saying ``always`` overrides it."""
+    return "never" if color == "auto" and os.environ.get("NO_COLOR") else color

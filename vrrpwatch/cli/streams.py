@@ -1,0 +1,89 @@
+"""Where a command's data goes: standard output or a file; a closed pipe and a full disk are told apart."""
+
+import io
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vrrpwatch.cli.exits import Exit, Failure
+
+
+class OutputClosedError(Exception):
+    """The reader of the output has gone: nobody wants the rest, and nothing is wrong."""
+
+
+class Output(io.TextIOBase):
+    """Text to standard output or to ``path``; raises :class:`OutputClosedError` or, where writing fails, `Failure`."""
+
+    def __init__(self, path: Path | None = None, line_buffered: bool = False) -> None:
+        self._name = "standard output" if path is None else str(path)
+        self._line_buffered = line_buffered
+        try:
+            self._file = sys.stdout if path is None else path.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise self._failure(error) from None
+        if path is None and isinstance(self._file, io.TextIOWrapper):
+            # A locale without the symbols must not stop a report.
+            self._file.reconfigure(errors="backslashreplace")
+        self._owned = path is not None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # read-only here, as in io.TextIOWrapper
+        return self._file.encoding or "utf-8"
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        try:
+            self._file.write(text)
+            if self._line_buffered:
+                self._file.flush()
+        except BrokenPipeError:
+            self._abandon()
+            raise OutputClosedError from None
+        except OSError as error:
+            self._abandon()
+            raise self._failure(error) from None
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except BrokenPipeError:
+            self._abandon()
+            raise OutputClosedError from None
+        except OSError as error:
+            self._abandon()
+            raise self._failure(error) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Flushes, and closes a file; an output that nobody reads any more ends the block in silence."""
+        try:
+            if not isinstance(error, OutputClosedError | Failure):
+                self.flush()
+            if self._owned:
+                self._file.close()
+        except OutputClosedError:
+            if error is not None:
+                raise
+        except OSError as failure:
+            raise self._failure(failure) from None
+
+    def _abandon(self) -> None:
+        # What is still buffered cannot be written, and Python would complain when it tries to at exit.
+        if not self._owned:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+
+    def _failure(self, error: OSError) -> Failure:
+        return Failure(f"{self._name}: cannot be written: {error.strerror or error}", Exit.SINK)
