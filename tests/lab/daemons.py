@@ -43,8 +43,7 @@ class Instance:
 
 
 def keepalived(host: Host, *instances: Instance) -> Process:
-    text = "global_defs {\nvrrp_garp_master_refresh 0\n}\n"
-    text += "".join(one.text(f"V{index}") for index, one in enumerate(instances, 1))
+    text = "".join(one.text(f"V{index}") for index, one in enumerate(instances, 1))
     path = host.write("keepalived.conf", text)
     process = host.start(_path("keepalived"), "--dont-fork", "--log-console", "--vrrp", "--use-file", str(path))
     _await(process, "Entering BACKUP STATE")

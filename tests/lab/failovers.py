@@ -43,7 +43,7 @@ def keepalived_v3_dual_stack_healthy(stage: Stage) -> None:
     bravo = lab.host("bravo", BRAVO, bridge="blue", ipv6=True)
     for host, number in ((alpha, ALPHA), (bravo, BRAVO)):
         red = (f"198.51.100.{number}/24",)
-        lab.attach(host, number, bridge="red", addresses=red, interface="eth1", network=1, ipv6=True)
+        lab.attach(host, number, bridge="red", addresses=red, interface="eth1", card=1, ipv6=True)
 
     def instances(blue: int, red: int) -> tuple[Instance, ...]:
         blue4 = Instance(vrid=61, priority=blue, addresses=("192.0.2.1/24",), version=3, interval=0.25)
@@ -183,7 +183,7 @@ def conntrackd_sync(stage: Stage) -> None:
     for name, number, priority in (("alpha", ALPHA, 150), ("bravo", BRAVO, 100)):
         host = stage.router(name, number)
         sync = f"198.51.100.{number}"
-        lab.attach(host, number, bridge="sync", addresses=(f"{sync}/24",), interface="eth1", network=1)
+        lab.attach(host, number, bridge="sync", addresses=(f"{sync}/24",), interface="eth1", card=1)
         conntrackd(host, address=sync)
         keepalived(host, _version2(priority))
         recording.until_heard(A, 1)

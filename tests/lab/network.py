@@ -118,15 +118,12 @@ class Host:
         self.processes.append(process)
         return process
 
-    def unplug(self, interface: str = "eth0") -> None:
-        self.ip("link", "set", interface, "down")
-
     def power_off(self) -> None:
-        """A crash of the whole machine: every program gone without a word, and its cards dark."""
+        """The whole machine crashes: its card dark first, then every program, so that not even the kernel says bye."""
+        self.ip("link", "set", "eth0", "down")
         for process in self.processes:
             if process.running():
                 process.kill()
-        self.unplug()
 
 
 class Lab:
@@ -154,10 +151,19 @@ class Lab:
         self.switch.ip("link", "add", name, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0", *settings)
         self.switch.ip("link", "set", name, "up")
 
-    def host(self, name: str, number: int, *, bridge: str = "lan", port: str | None = None, ipv6: bool = False) -> Host:
+    def host(
+        self,
+        name: str,
+        number: int,
+        *,
+        bridge: str = "lan",
+        network: str = "192.0.2",
+        port: str | None = None,
+        ipv6: bool = False,
+    ) -> Host:
         """A host at ``bridge`` with 192.0.2.NUMBER, fe80::NUMBER where ``ipv6``, and the MAC 02:00:00:00:00:NUMBER."""
         host = self._namespace(name)
-        self.attach(host, number, bridge=bridge, addresses=(f"192.0.2.{number}/24",), port=port, ipv6=ipv6)
+        self.attach(host, number, bridge=bridge, addresses=(f"{network}.{number}/24",), port=port, ipv6=ipv6)
         return host
 
     def attach(
@@ -168,7 +174,7 @@ class Lab:
         bridge: str,
         addresses: Sequence[str] = (),
         interface: str = "eth0",
-        network: int = 0,
+        card: int = 0,
         port: str | None = None,
         ipv6: bool = False,
     ) -> None:
@@ -178,7 +184,7 @@ class Lab:
         self.switch.ip("link", "add", port, "type", "veth", *peer)
         self.switch.ip("link", "set", port, "master", bridge, "up")
         # The numbers are written in decimal digits so that MAC and IP addresses look alike in a listing.
-        host.ip("link", "set", interface, "address", f"02:00:00:00:{network:02d}:{number:02d}")
+        host.ip("link", "set", interface, "address", f"02:00:00:00:{card:02d}:{number:02d}")
         if ipv6:
             conf = f"net.ipv6.conf.{interface}"
             host.sysctl(
@@ -228,6 +234,8 @@ def missing(*programs: str) -> str | None:
     """Why the lab cannot run here (not root, a program absent), or ``None``."""
     if os.geteuid() != 0:
         return "the lab needs root: it makes network namespaces"
+    if subprocess.run(("unshare", "--net", "true"), capture_output=True, check=False).returncode:
+        return "the lab needs network namespaces, and this kernel or container allows none"
     absent = [name for name in ("ip", "nft", "tcpdump", *programs) if locate(name) is None]
     return f"the lab needs {', '.join(absent)}" if absent else None
 

@@ -1,0 +1,1 @@
+"""The sample captures and what the program must conclude from each."""
