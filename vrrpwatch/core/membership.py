@@ -287,7 +287,7 @@ class Membership:
     def _compare(
         self, segment: str, protocol: str, link: _Link, source: IPAddress, at: Instant, evidence: Evidence
     ) -> None:
-        """Looks for two queriers that go on after hearing each other, where an election leaves one (RFC 3376 §6.6.2)."""
+        """Looks for two queriers that go on after hearing each other; an election leaves one (RFC 3376 §6.6.2)."""
         querier = link.queriers.get(source)
         if querier is None:
             if len(link.queriers) >= MAX_QUERIERS:

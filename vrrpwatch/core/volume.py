@@ -3,10 +3,10 @@
 Rows may be cut, merged and shuffled in any way within ``window`` seconds: the results are those of the traffic.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from vrrpwatch.wire.values import IPAddress
 
 SegmentOf = Callable[[int, int, int, int], str]
 
+# What switches police multicast control traffic to, as a rule, in packets/s.
+DEFAULT_BUDGET: Final = 100.0
 # Tags, destinations and sources are forgeable.  Beyond these, what is new is folded into the entry named OTHER.
 MAX_SEGMENTS: Final = 1_024
 MAX_FLOWS: Final = 16_384
@@ -42,6 +44,12 @@ OTHER: Final = "other"
 _SHIFT: Final = 16
 _MASK: Final = (1 << _SHIFT) - 1
 _FAR: Final = np.iinfo(np.int64).max
+
+
+class Budgets(Protocol):
+    """Where the budgets of single segments come from: a policy."""
+
+    def budget_for(self, segment: str) -> float | None: ...
 
 
 class Flow(NamedTuple):
@@ -87,18 +95,18 @@ def _text(family: int | None, address: bytes) -> str:
 
 
 class Volume:
-    """Adds up ``VOLUME`` rows.  Budgets are packets per second: ``budgets`` of single segments, ``budget`` of others."""
+    """Adds up ``VOLUME`` rows; ``budget`` (packets/s) holds for the segments that ``budgets`` sets none for."""
 
     def __init__(
         self,
         findings: Findings,
-        budget: float = 100.0,
-        budgets: Mapping[str, float] | None = None,
+        budget: float | None = None,
+        budgets: Budgets | None = None,
         window: int = 120,
     ) -> None:
         self._findings = findings
-        self._budget = budget
-        self._budgets = dict(budgets or {})
+        self._budget = DEFAULT_BUDGET if budget is None else budget
+        self._budgets = budgets
         self._window = window
         self._segments: dict[str, int] = {}
         self._names: list[str] = []
@@ -352,7 +360,7 @@ class Volume:
         (packets,) = columns
         seconds, talkers = keys >> _SHIFT, keys & _MASK
         place = np.array([self._destinations[talker.flow].segment for talker in self._talker_list], dtype=np.int64)
-        budgets = np.array([self._budgets.get(name, self._budget) for name in self._names])
+        budgets = np.array([self._budget_of(name) for name in self._names])
         segments = place[talkers]
         index, codes = factor(seconds, segments)
         sums = np.zeros(len(index), dtype=np.int64)
@@ -373,7 +381,6 @@ class Volume:
 
     def _report(self, segment: int, peak: _Peak, first: int, last: int, count: int) -> None:
         name = self._names[segment]
-        budget = self._budgets.get(name, self._budget)
         self._findings.add(
             "multicast-budget",
             segment=name,
@@ -383,10 +390,15 @@ class Volume:
             last=last * NANOSECONDS,
             count=count,
             summary=(
-                f"redundancy and state-sync multicast peaks at {peak.packets} packets/s, the budget is {budget:g}; "
-                f"most of that second: {peak.share} packets of {self._who(peak.talker)}"
+                f"redundancy and state-sync multicast peaks at {peak.packets} packets/s, "
+                f"the budget is {self._budget_of(name):g}; most of that second: "
+                f"{peak.share} packets of {self._who(peak.talker)}"
             ),
         )
+
+    def _budget_of(self, segment: str) -> float:
+        own = self._budgets.budget_for(segment) if self._budgets is not None else None
+        return self._budget if own is None else own
 
     def _who(self, talker: int) -> str:
         flow, origin, protocol = self._talker_list[talker]
