@@ -30,10 +30,10 @@ class Reason(StrEnum):
     CARP6_CHECKSUM = "it expects CARP's checksum without a pseudo-header on IPv6"
     MALFORMED_FIELD = "it reads further into what is no well-formed advertisement"
     MALFORMED_CHECKSUM = "it judges the checksum of what is no well-formed advertisement"
-    CUT_CHECKSUM = "it judges the checksum of a message that the capture cut"
     UNKNOWN_VERSION = "it reads every version but 3 by VRRPv2's layout"
     TUNNEL = "it looks into a tunnel that vrrpwatch names and leaves closed"
-    FRAGMENT = "it waits for all fragments, or leaves them closed"
+    FRAGMENT = "it leaves fragments after the first closed"
+    EMPTY = "it names no protocol of which the capture holds no octet"
     LINK_TYPE = "it knows a link type that vrrpwatch does not"
 
 
@@ -84,8 +84,10 @@ LINKS = ("eth", "sll", "raw", "null", "ppp", "pppoes", "ip", "ipv6")
 
 
 def _unheard_by_them(ours: Heard) -> Reason | None:
-    if ours.packet.fragment is not None:
+    if ours.packet.fragment == "later":
         return Reason.FRAGMENT
+    if not ours.packet.payload:
+        return Reason.EMPTY
     if isinstance(ours.message, Carp) and isinstance(ours.packet.network, Ipv6):
         return Reason.CARP6
     return None
@@ -174,8 +176,6 @@ def _checksum_reason(ours: Heard, other: object) -> Reason | None:
     match ours.message:
         case Malformed():
             return Reason.MALFORMED_CHECKSUM
-        case Vrrp() | Carp() if not ours.message.complete:
-            return Reason.CUT_CHECKSUM
         case Vrrp(version=3) if other == "bad" and ours.camp == "plain" and isinstance(ours.packet.network, Ipv4):
             return Reason.PLAIN_CHECKSUM
         case Vrrp(version=3) if other == "bad" and ours.camp == "pseudo-header-multicast":
