@@ -111,7 +111,7 @@ def test_every_module_says_what_lives_in_it_and_stays_small(module: Path) -> Non
     source = module.read_text()
     purpose = ast.get_docstring(ast.parse(source))
     assert purpose
-    assert purpose.split("\n\n")[0].rstrip().endswith((".", ":"))
+    assert purpose.split("\n\n")[0].rstrip().endswith((".", ":", "?"))
     assert source.count("\n") <= LONGEST or module.relative_to(ROOT).as_posix() in LONG
 
 
