@@ -11,6 +11,7 @@ from vrrpwatch.wire.values import IPAddress
 from vrrpwatch.wire.vrrp import TRAILER, VRRP3
 
 ICV_SIZE = 12
+AH_KEY_SIZE = 8
 TRAILER_DIGEST_SIZE = 16
 CARP_VERSION, CARP_TYPE = 2, 1
 CARP_KEY_SIZE = 20
@@ -20,7 +21,8 @@ def ah_icv(packet: bytes, key: bytes) -> bytes | None:
     """The 12-octet HMAC-MD5-96 (RFC 2403) that keepalived puts into AH for the whole IPv4 ``packet``.
 
     Mutable fields count as zero: TOS, flags and fragment offset, header checksum, the ICV itself (RFC 4302 §3.3.3.1.1),
-    and the TTL of a unicast packet only.  ``None`` where the packet is cut or has no 12-octet ICV.
+    and the TTL of a unicast packet only.  Like the daemon, it uses 8 octets of ``key``.
+    ``None`` where the packet is cut or has no 12-octet ICV.
     """
     header = IPV4.unpack(packet)
     if header is None or header.version != 4 or header.protocol != AH_PROTOCOL:
@@ -38,7 +40,7 @@ def ah_icv(packet: bytes, key: bytes) -> bytes | None:
         covered[8] = 0
     covered[10:12] = bytes(2)
     covered[start + AH.size : start + AH.size + ICV_SIZE] = bytes(ICV_SIZE)
-    return hmac(key, bytes(covered), md5).digest()[:ICV_SIZE]
+    return hmac(key[:AH_KEY_SIZE], bytes(covered), md5).digest()[:ICV_SIZE]
 
 
 def carp_digest(passphrase: bytes, vhid: int, addresses: Iterable[IPAddress], counter: int) -> bytes:
