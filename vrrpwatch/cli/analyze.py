@@ -94,7 +94,7 @@ def analyze(
     for line in outcome.errors:
         complain(line)
     # With nothing read there is nothing to report; "no advertisements" would be a false statement.
-    if outcome.analysis.sources or outcome.interrupted:
+    if any(source.format for source in outcome.analysis.sources):
         with Output(write) as file:
             write_report(outcome.analysis, output, file, wants_color(color), opinion)
         for source in outcome.analysis.sources:

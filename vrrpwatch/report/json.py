@@ -63,10 +63,10 @@ def unicode_text(text: str) -> str:
 
 
 def source_object(source: SourceInfo) -> Object:
-    """One capture; ``damage`` says where and how it is cut or damaged."""
+    """One capture; ``format`` is ``None`` where nothing of it could be read, ``damage`` says where it is damaged."""
     return {
         "path": unicode_text(source.path),
-        "format": source.format,
+        "format": source.format or None,
         "packets": source.packets,
         "bytes": source.bytes,
         "first": _time(source.first),
