@@ -9,7 +9,7 @@ from vrrpwatch.wire.values import Camp, IPAddress, Mac
 @dataclass(frozen=True, slots=True)
 class InterfaceInfo:
     name: str
-    linktype: str
+    linktype: int
     dropped: int | None
 
 

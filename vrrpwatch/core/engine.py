@@ -18,7 +18,7 @@ from vrrpwatch.core.authenticity import Authenticity
 from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.checks import Checks
 from vrrpwatch.core.findings import Findings
-from vrrpwatch.core.frames import Batch, ClockStep, Loss, unpack_vlans
+from vrrpwatch.core.frames import Batch, ClockStep, Loss, segment_id, unpack_vlans
 from vrrpwatch.core.intake import Copy, Intake, RefusedPiece, Sighting, Signed
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.membership import Membership
@@ -90,7 +90,7 @@ class Engine:
         self._volume.add(batch.volume, self._segment_id)
         rows = batch.frames
         for step in batch.steps:
-            before = rows["packet"] < step.packet
+            before = (rows["source"] != step.source) | (rows["packet"] < step.packet)
             self._take_in(rows[before], batch.data)
             rows = rows[~before]
             self._stepped(step)
@@ -162,8 +162,7 @@ class Engine:
         segment = self._segments.get(key)
         if segment is None:
             name, tags = self._options.interface_name(source, interface, ifindex), unpack_vlans(vlans)
-            identifier = f"{name}/{'.'.join(map(str, tags))}" if tags else name
-            segment = Segment(identifier, name, tags)
+            segment = Segment(segment_id(name, tags), name, tags)
             if len(self._segments) < MAX_SEGMENTS:
                 self._segments[key] = segment
         return segment.id

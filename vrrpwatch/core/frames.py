@@ -97,6 +97,11 @@ def unpack_vlans(packed: int) -> tuple[int, ...]:
     return tuple((packed >> (12 * (count - 1 - position))) & 0xFFF for position in range(count))
 
 
+def segment_id(interface: str, vlans: tuple[int, ...]) -> str:
+    """A segment's id: ``INTERFACE`` or ``INTERFACE/OUTER.INNER``."""
+    return f"{interface}/{'.'.join(map(str, vlans))}" if vlans else interface
+
+
 @dataclass(frozen=True, slots=True)
 class Interface:
     """One capture interface as the file describes it; ``name`` is ``None`` where it does not say."""

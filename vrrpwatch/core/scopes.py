@@ -9,7 +9,7 @@ Router = tuple[str, str, int]
 
 
 class UnicastScopes:
-    """Joins the two ends of every unicast advertisement: a router's first set is ``unicast``, its next ``unicast#2``."""
+    """Joins the ends of every unicast advertisement: a router's first set is ``unicast``, its next ``unicast#2``."""
 
     def __init__(self) -> None:
         self._sets: dict[tuple[Router, IPAddress], int] = {}
