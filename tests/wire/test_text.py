@@ -24,6 +24,7 @@ from vrrpwatch.wire.text import safe_text
         ("line\u2028end\u2029", r"line\u2028end\u2029"),
         ("\ud800\ue000\u3164\ufe0f", r"\ud800\ue000\u3164\ufe0f"),
         ("\U000e0041", r"\U000e0041"),
+        ("no\xa0break\u3000", r"no\xa0break\u3000"),
         (b"pa\0ss\xff\n\x1b", r"pa\x00ss\xff\x0a\x1b"),
         ("Zürich".encode(), "Zürich"),
         (b"\xc3", r"\xc3"),

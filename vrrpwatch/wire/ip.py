@@ -92,7 +92,8 @@ def dissect_ipv4(frame: bytes, offset: int, on_wire: int) -> Network:
     total = raw.total_length or on_wire - offset
     start = offset + header_length
     if total < header_length:
-        return Network(header, protocol=raw.protocol, payload_offset=start, skipped="bad ipv4 total length")
+        at = min(start, len(frame))
+        return Network(header, protocol=raw.protocol, payload_offset=at, skipped="bad ipv4 total length")
     overlong = offset + total > on_wire
     if start > len(frame):
         return Network(

@@ -1,9 +1,5 @@
 """Text that came off the wire or out of a file, made safe to print: nothing in it can steer a terminal or a reader."""
 
-from unicodedata import category
-
-# Control, format (bidi overrides, zero width), surrogate, private and unassigned characters, line and paragraph ends.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Letters and marks that take no space, so that two different texts look the same.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(map(chr, range(0xFE00, 0xFE10)))
 
@@ -24,7 +20,9 @@ def safe_text(text: str | bytes, limit: int = 256) -> str:
 def _visible(character: str) -> str:
     if " " <= character <= "~":
         return character
-    if category(character) not in _UNSAFE and character not in _INVISIBLE:
+    # Not printable are control, format (bidi overrides, zero width), surrogate, private and unassigned characters,
+    # and all separators but the space.
+    if character.isprintable() and character not in _INVISIBLE:
         return character
     code = ord(character)
     # A byte that was no UTF-8 travels as a lone low surrogate (PEP 383): show the byte itself.
