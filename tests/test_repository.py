@@ -1,6 +1,7 @@
 """The repository keeps its own promises: documented commands, findings, samples, links and layers are really there."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -117,6 +118,39 @@ def test_every_module_says_what_lives_in_it_and_stays_small(module: Path) -> Non
     assert purpose
     assert purpose.split("\n\n")[0].rstrip().endswith((".", ":", "?"))
     assert source.count("\n") <= LONGEST or module.relative_to(ROOT).as_posix() in LONG
+
+
+SKIPPING = """
+import pytest
+
+@pytest.mark.skipif(True, reason="no daemon")
+def test_marked(): ...
+
+def test_called():
+    pytest.skip("no root")
+
+def test_without_captures(corpus): ...
+"""
+
+
+@pytest.mark.parametrize(("promised", "counts"), [("", "3 skipped"), ("1", "1 failed, 1 skipped, 1 error")])
+def test_a_skip_fails_where_everything_is_promised(tmp_path: Path, promised: str, counts: str) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
+    (tmp_path / "test_skipping.py").write_text(SKIPPING)
+    environment = {**os.environ, "VRRPWATCH_CI": promised, "VRRPWATCH_CORPUS": ""}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1].startswith(counts), done.stdout
 
 
 def test_imports_point_inwards() -> None:
