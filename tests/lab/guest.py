@@ -4,9 +4,9 @@ import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from tests.lab.network import temporary_folder
 from tests.lab.waiting import LabError
 
 _MODULES = Path("/usr/lib/uml/modules")
@@ -33,7 +33,7 @@ echo o > /proc/sysrq-trigger
 def record_in_guest(name: str, folder: Path) -> None:
     """Records one scenario to ``folder`` inside a guest; what it said is in the error if it fails."""
     repository = Path(__file__).resolve().parents[2]
-    with tempfile.TemporaryDirectory(prefix="vrrpwatch-lab-guest-") as temporary:
+    with temporary_folder() as temporary:
         own = Path(temporary)
         # modprobe looks below lib/modules of the folder it is given.
         (own / "lib").mkdir()

@@ -23,7 +23,10 @@ _QUIET = {
 
 def run(*command: str, stdin: str | None = None) -> str:
     """Runs one command to its end and returns its output; a failure is a ``LabError`` with its words."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{' '.join(command)}: no end after {error.timeout:g} s") from error
     if done.returncode:
         raise LabError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip() or done.returncode}")
     return done.stdout
@@ -135,9 +138,8 @@ class Lab:
 
     def __enter__(self) -> "Lab":
         _sweep()
-        with contextlib.ExitStack() as stack:
-            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{_PREFIX}-")))
-            stack.callback(self._remove)
+        with self._stack as stack:
+            self.folder = Path(stack.enter_context(temporary_folder()))
             self.switch = self._namespace("switch")
             self._stack = stack.pop_all()
         return self
@@ -202,32 +204,52 @@ class Lab:
         (folder / "run").mkdir(parents=True)
         run("ip", "netns", "add", namespace)
         host = self.hosts[name] = Host(name, namespace, folder)
+        self._stack.callback(_remove, host)
         host.sysctl(_QUIET)
         host.ip("link", "set", "lo", "up")
         return host
 
-    def _remove(self) -> None:
-        for host in self.hosts.values():
-            _dissolve(host.namespace)
-            for process in host.processes:
-                process.popen.wait(timeout=5)
+
+def _remove(host: Host) -> None:
+    _dissolve(host.namespace)
+    for process in host.processes:
+        process.popen.wait(timeout=5)
 
 
 def _dissolve(namespace: str) -> None:
     """Ends whatever still runs in a namespace of the lab and removes it."""
-    for pid in run("ip", "netns", "pids", namespace).split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+
+    def kill() -> bool:
+        pids = [int(pid) for pid in run("ip", "netns", "pids", namespace).split()]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pids
+
+    # A parent may have started another child before its own turn came, so look again.
+    wait_until(kill, at_most=10, what=f"the programs in {namespace} to end")
     run("ip", "netns", "delete", namespace)
+
+
+def temporary_folder() -> "tempfile.TemporaryDirectory[str]":
+    """A folder whose name tells which process it belongs to, so that ``_sweep`` knows when nobody does any more."""
+    return tempfile.TemporaryDirectory(prefix=f"{_PREFIX}-{os.getpid()}-")
 
 
 def _sweep() -> None:
     """Removes what a lab left that was itself killed and could not clean up."""
     for line in run("ip", "netns", "list").splitlines():
         namespace = line.split()[0]
-        pid = namespace.removeprefix(f"{_PREFIX}-").partition("-")[0]
-        if namespace.startswith(f"{_PREFIX}-") and not Path(f"/proc/{pid}").exists():
+        if _abandoned(namespace):
             _dissolve(namespace)
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}-*"):
+        if _abandoned(folder.name):
+            shutil.rmtree(folder)
+
+
+def _abandoned(name: str) -> bool:
+    pid = name.removeprefix(f"{_PREFIX}-").partition("-")[0]
+    return name.startswith(f"{_PREFIX}-") and pid.isdigit() and not Path(f"/proc/{pid}").exists()
 
 
 def missing(*programs: str) -> str | None:
@@ -236,7 +258,7 @@ def missing(*programs: str) -> str | None:
         return "the lab needs root: it makes network namespaces"
     if subprocess.run(("unshare", "--net", "true"), capture_output=True, check=False).returncode:
         return "the lab needs network namespaces, and this kernel or container allows none"
-    absent = [name for name in ("ip", "nft", "tcpdump", *programs) if locate(name) is None]
+    absent = [name for name in ("ip", "nft", "ping", "sysctl", "tcpdump", *programs) if locate(name) is None]
     return f"the lab needs {', '.join(absent)}" if absent else None
 
 
