@@ -1,0 +1,65 @@
+"""Opens captures: plain files and standard input, with a look ahead at their first bytes."""
+
+import sys
+from pathlib import Path
+from typing import Protocol, cast
+
+from vrrpwatch.capture.errors import CaptureError
+
+
+class Stream(Protocol):
+    """Where bytes come from; ``readinto`` fills what it can and answers 0 only at the end."""
+
+    def readinto(self, view: memoryview, /) -> int: ...
+    def close(self) -> None: ...
+
+
+class Source:
+    """A stream whose beginning can be looked at before it is read; ``consumed`` counts what it gave."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.consumed = 0
+        self._stream = stream
+        self._ahead = b""
+
+    def peek(self, count: int) -> bytes:
+        """The next ``count`` bytes, fewer only at the end; they stay to be read."""
+        while len(self._ahead) < count and (more := self._fetch(count)):
+            self._ahead += more
+        return self._ahead[:count]
+
+    def read(self, count: int) -> bytes:
+        """Up to ``count`` bytes, none only at the end; raises :class:`OSError`."""
+        data, self._ahead = self._ahead[:count], self._ahead[count:]
+        data = data or self._fetch(count)
+        self.consumed += len(data)
+        return data
+
+    def readinto(self, view: memoryview, /) -> int:
+        if self._ahead:
+            data = self.read(len(view))
+            view[: len(data)] = data
+            return len(data)
+        count = self._stream.readinto(view)
+        self.consumed += count
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def _fetch(self, count: int) -> bytes:
+        buffer = bytearray(count)
+        return bytes(buffer[: self._stream.readinto(memoryview(buffer))])
+
+
+def open_capture(path: str) -> Stream:
+    """Opens a file, or standard input for ``-``; raises :class:`CaptureError` with the system's reason."""
+    if path == "-":
+        return cast("Stream", sys.stdin.buffer)
+    try:
+        if Path(path).is_dir():
+            raise CaptureError(f"{path}: is a directory; name the capture files in it")
+        return cast("Stream", Path(path).open("rb", buffering=0))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CaptureError(f"{path}: cannot be opened ({reason}); check its name and your rights") from error

@@ -1,0 +1,338 @@
+# mypy: disallow_untyped_decorators=False, disable-error-code="import-untyped"
+"""Hashes the frames of a batch: `fingerprint` (what a frame says) and `identity` (which datagram it is a copy of).
+
+Written in Cython's pure-Python mode like :mod:`vrrpwatch.capture.scan`, and equal to itself uncompiled.  The hash is
+SipHash-1-3 (Aumasson and Bernstein, 2012) with a secret key, for who can make two contents collide hides one of them.
+
+Fields that differ from one advertisement to the next while nothing changes are left out of `fingerprint`: CARP's
+counter and digest, AH's sequence and ICV, the times, counter and digest of keepalived's HMAC trailer, the checksums
+over those (what counts is the rules under which they fit), the IP identification, header checksum and flow label.
+"""
+
+import cython
+
+_MASK = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+_ADVERT = cython.declare(cython.longlong, 1)
+_ARP = cython.declare(cython.longlong, 2)
+_TRAILER = cython.declare(cython.longlong, 28)
+
+
+@cython.final
+@cython.cclass
+class Sip:
+    """One SipHash-1-3 over 64-bit words."""
+
+    v0: cython.ulonglong
+    v1: cython.ulonglong
+    v2: cython.ulonglong
+    v3: cython.ulonglong
+
+    @cython.cfunc
+    @cython.inline
+    def start(self, key0: cython.ulonglong, key1: cython.ulonglong) -> cython.int:
+        self.v0 = key0 ^ 0x736F6D6570736575
+        self.v1 = key1 ^ 0x646F72616E646F6D
+        self.v2 = key0 ^ 0x6C7967656E657261
+        self.v3 = key1 ^ 0x7465646279746573
+        return 0
+
+    @cython.cfunc
+    @cython.inline
+    def round(self) -> cython.int:
+        v0: cython.ulonglong = self.v0
+        v1: cython.ulonglong = self.v1
+        v2: cython.ulonglong = self.v2
+        v3: cython.ulonglong = self.v3
+        v0 = (v0 + v1) & _MASK
+        v1 = ((v1 << 13) & _MASK) | v1 >> 51
+        v1 ^= v0
+        v0 = ((v0 << 32) & _MASK) | v0 >> 32
+        v2 = (v2 + v3) & _MASK
+        v3 = ((v3 << 16) & _MASK) | v3 >> 48
+        v3 ^= v2
+        v0 = (v0 + v3) & _MASK
+        v3 = ((v3 << 21) & _MASK) | v3 >> 43
+        v3 ^= v0
+        v2 = (v2 + v1) & _MASK
+        v1 = ((v1 << 17) & _MASK) | v1 >> 47
+        v1 ^= v2
+        v2 = ((v2 << 32) & _MASK) | v2 >> 32
+        self.v0 = v0
+        self.v1 = v1
+        self.v2 = v2
+        self.v3 = v3
+        return 0
+
+    @cython.cfunc
+    @cython.inline
+    def add(self, word: cython.ulonglong) -> cython.int:
+        self.v3 ^= word
+        self.round()
+        self.v0 ^= word
+        return 0
+
+    @cython.cfunc
+    @cython.inline
+    def finish(self) -> cython.ulonglong:
+        self.v2 ^= 0xFF
+        self.round()
+        self.round()
+        self.round()
+        return self.v0 ^ self.v1 ^ self.v2 ^ self.v3
+
+
+def siphash(key0: int, key1: int, words: list[int]) -> int:
+    """SipHash-1-3 of whole words, the last of which holds the length as the standard has it."""
+    sip: Sip = Sip()
+    sip.start(key0, key1)
+    for word in words:
+        sip.add(word)
+    return int(sip.finish())
+
+
+@cython.cfunc
+@cython.inline
+def read(data: cython.uchar[::1], at: cython.Py_ssize_t, count: cython.Py_ssize_t) -> cython.ulonglong:
+    """``count`` octets, at most eight, as a big-endian number."""
+    value: cython.ulonglong = 0
+    position: cython.Py_ssize_t
+    for position in range(at, at + count):
+        value = value << 8 | data[position]
+    return value
+
+
+@cython.cfunc
+def fold(
+    data: cython.uchar[::1], at: cython.Py_ssize_t, count: cython.Py_ssize_t, total: cython.longlong
+) -> cython.longlong:
+    """Adds ``count`` octets to the one's complement sum ``total`` (RFC 1071), folded to 16 bits."""
+    position: cython.Py_ssize_t
+    for position in range(at, at + count - 1, 2):
+        total += cython.cast(cython.longlong, data[position]) << 8 | data[position + 1]
+    if count & 1:
+        total += cython.cast(cython.longlong, data[at + count - 1]) << 8
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+@cython.final
+@cython.cclass
+class Hasher:
+    """Fills in the two hash columns of a batch's rows."""
+
+    key0: cython.ulonglong
+    key1: cython.ulonglong
+    source: cython.longlong
+    masks: cython.ulonglong[::1]
+    table: cython.longlong[::1]
+    arena: cython.uchar[::1]
+    words: cython.ulonglong[::1]
+    content: Sip
+    copy: Sip
+
+    def __init__(self, secret: tuple[int, int], source: int, masks: object) -> None:
+        """``masks[n]`` keeps the first ``n`` octets in memory of a word, for n from 0 to 8."""
+        self.key0, self.key1 = secret
+        self.source = source
+        self.masks = masks
+        self.content = Sip()
+        self.copy = Sip()
+
+    def attach(self, table: object, arena: object, words: object) -> None:
+        """Sets where rows and frames are: the scan's ``rows`` and ``arena``, the latter also as 64-bit words."""
+        self.table = table
+        self.arena = arena
+        self.words = words
+
+    def hash(
+        self, count: cython.Py_ssize_t, fingerprints: cython.ulonglong[::1], identities: cython.ulonglong[::1]
+    ) -> None:
+        """Hashes the first ``count`` rows."""
+        row: cython.Py_ssize_t
+        for row in range(count):
+            self.frame(row * 14)
+            fingerprints[row] = self.content.finish()
+            identities[row] = 0 if self.table[row * 14 + 4] == _ARP else self.copy.finish()
+
+    @cython.cfunc
+    def frame(self, row: cython.Py_ssize_t) -> cython.int:
+        """Hashes one row's frame into `content` and `copy`."""
+        rows: cython.longlong[::1] = self.table
+        arena: cython.uchar[::1] = self.arena
+        interface: cython.ulonglong = rows[row + 2]
+        linktype: cython.longlong = rows[row + 3]
+        kind: cython.longlong = rows[row + 4]
+        start: cython.Py_ssize_t = rows[row + 5]
+        limit: cython.Py_ssize_t = start + rows[row + 6]
+        network: cython.Py_ssize_t = start + rows[row + 8]
+        payload: cython.Py_ssize_t = start + rows[row + 9]
+        length: cython.longlong = rows[row + 10]
+        ifindex: cython.ulonglong = rows[row + 11]
+        vlans: cython.ulonglong = rows[row + 12]
+        ah: cython.Py_ssize_t = rows[row + 13]
+        present: cython.longlong = limit - payload
+        overlong: cython.bint = payload + length > limit and payload + length > start + rows[row + 7]
+        where: cython.ulonglong = cython.cast(cython.ulonglong, self.source) << 32 | interface
+        addresses: cython.ulonglong
+        word: cython.Py_ssize_t
+        octet: cython.Py_ssize_t
+        kept: cython.longlong
+        facts: cython.ulonglong = 0
+        content: Sip = self.content
+        copy: Sip = self.copy
+        if present > length:
+            present = length
+        if present < 0:
+            present = 0
+        content.start(self.key0, self.key1)
+        copy.start(self.key0, self.key1)
+        content.add(where)
+        content.add(cython.cast(cython.ulonglong, linktype << 8 | kind) << 32 | ifindex)
+        content.add(vlans)
+        copy.add(where)
+        copy.add(vlans)
+        if linktype == 1:
+            content.add(read(arena, start, 8))
+            content.add(read(arena, start + 8, 4))
+        elif linktype == 113:
+            content.add(read(arena, start, 8))
+            content.add(read(arena, start + 8, 6))
+        elif linktype == 276:
+            content.add(read(arena, start + 8, 8))
+            content.add(read(arena, start + 16, 4))
+        if kind == _ARP:
+            return self.arp(payload, limit)
+        if arena[network] >> 4 == 4:
+            addresses = read(arena, network + 12, 8)
+            content.add(addresses)
+            copy.add(addresses)
+            copy.add(read(arena, network + 4, 2))
+            # Version, header length, TOS; DF and MF; TTL and protocol.
+            facts = read(arena, network, 2) << 32 | read(arena, network + 8, 2) << 8 | arena[network + 6] >> 5
+        else:
+            for octet in range(8, 40, 8):
+                addresses = read(arena, network + octet, 8)
+                content.add(addresses)
+                copy.add(addresses)
+            copy.add(0)
+            for octet in range(network + 40, (start + ah) if ah >= 0 else payload, 8):
+                content.add(read(arena, octet, 8))
+            # Version and traffic class; next header and hop limit; how far the extension headers reach.
+            facts = (
+                read(arena, network, 2) >> 4 << 48
+                | read(arena, network + 6, 2) << 32
+                | cython.cast(cython.ulonglong, payload - network)
+            )
+        content.add(facts)
+        if ah >= 0:
+            ah += start
+            content.add(read(arena, ah, 2) << 32 | read(arena, ah + 4, 4))
+        content.add(
+            cython.cast(cython.ulonglong, length) << 32 | cython.cast(cython.ulonglong, present) << 1 | overlong
+        )
+        copy.add(cython.cast(cython.ulonglong, length))
+        kept = present
+        if kind == _ADVERT and present >= 8:
+            kept = self.steady(network, payload, length, present)
+        # The arena places payloads on word boundaries, and its spare end makes the last word whole.
+        word = payload >> 3
+        for octet in range(0, present, 8):
+            addresses = self.words[word]
+            word += 1
+            if octet + 8 > present:
+                addresses &= self.masks[present - octet]
+            copy.add(addresses)
+            if octet < kept:
+                if octet + 8 > kept:
+                    addresses &= self.masks[kept - octet]
+                elif octet == 0 and kept < present:
+                    # The checksum that covers what is left out goes with it.
+                    addresses &= self.masks[6]
+                content.add(addresses)
+        return 0
+
+    @cython.cfunc
+    def arp(self, at: cython.Py_ssize_t, limit: cython.Py_ssize_t) -> cython.int:
+        """An ARP packet; of a request for somebody else only who asks (RFC 826)."""
+        arena: cython.uchar[::1] = self.arena
+        content: Sip = self.content
+        octet: cython.Py_ssize_t
+        if at + 28 > limit:
+            content.add(cython.cast(cython.ulonglong, limit - at))
+            for octet in range(at, limit):
+                content.add(arena[octet])
+            return 0
+        content.add(read(arena, at, 8))
+        content.add(read(arena, at + 8, 8))
+        if read(arena, at + 4, 4) == 0x06040001 and read(arena, at + 14, 4) != read(arena, at + 24, 4):
+            content.add(read(arena, at + 16, 2))
+            return 0
+        content.add(read(arena, at + 16, 8))
+        content.add(read(arena, at + 24, 4))
+        return 0
+
+    @cython.cfunc
+    def steady(
+        self,
+        network: cython.Py_ssize_t,
+        payload: cython.Py_ssize_t,
+        length: cython.longlong,
+        present: cython.longlong,
+    ) -> cython.longlong:
+        """How many leading octets of an advertisement stay the same; adds how the checksum over the rest fits.
+
+        Where that is all of them nothing is added.  The shapes are those by which the decoder tells CARP from VRRP.
+        """
+        content: Sip = self.content
+        arena: cython.uchar[::1] = self.arena
+        first: cython.int = arena[payload]
+        family: cython.int = arena[network] >> 4
+        count: cython.longlong = arena[payload + 3]
+        message: cython.longlong
+        fits: cython.ulonglong
+        pseudo: cython.longlong
+        if first == 0x21 and length == 36 and count == 7:
+            fits = 2
+            if present == length:
+                fits = fold(arena, payload, length, 0) == 0xFFFF
+                pseudo = self.pseudo(network, family, length, 0)
+                fits |= cython.cast(cython.ulonglong, fold(arena, payload, length, pseudo) == 0xFFFF) << 2
+            content.add(fits)
+            return 6
+        if first == 0x21:
+            message = 16 + 4 * count
+        elif first == 0x31:
+            message = 8 + (4 if family == 4 else 16) * count
+        else:
+            return present
+        if length != message + _TRAILER:
+            return present
+        fits = 0
+        if present == length:
+            # Without and with the trailer, each plain, with the pseudo-header and with the multicast one.
+            for covered in (message, length):
+                pseudo = self.pseudo(network, family, covered, 0)
+                fits = fits << 1 | (fold(arena, payload, covered, 0) == 0xFFFF)
+                fits = fits << 1 | (fold(arena, payload, covered, pseudo) == 0xFFFF)
+                pseudo = self.pseudo(network, family, covered, 1)
+                fits = fits << 1 | (fold(arena, payload, covered, pseudo) == 0xFFFF)
+        content.add(fits)
+        return min(present, message + 4)
+
+    @cython.cfunc
+    def pseudo(
+        self,
+        network: cython.Py_ssize_t,
+        family: cython.int,
+        length: cython.longlong,
+        multicast: cython.bint,
+    ) -> cython.longlong:
+        """The pseudo-header's share of a sum (RFC 9293 §3.1, RFC 8200 §8.1); ``multicast`` puts 224.0.0.18 in."""
+        arena: cython.uchar[::1] = self.arena
+        total: cython.longlong = 112 + length
+        if family == 6:
+            return fold(arena, network + 8, 32, total)
+        if multicast:
+            return fold(arena, network + 12, 4, total + 0xE000 + 0x0012)
+        return fold(arena, network + 12, 8, total)
