@@ -277,7 +277,7 @@ def sample() -> Analysis:
                 at(205),
                 at(300),
                 "cut short at byte 2,400,100: the last packet is incomplete",
-                (InterfaceInfo("eth0", "EN10MB", 12), InterfaceInfo("eth1", "EN10MB", None)),
+                (InterfaceInfo("eth0", 1, 12), InterfaceInfo("eth1", 1, None)),
             ),
         ),
         segments=(Segment("eth0/10", "eth0", (10,)), Segment("eth1", "eth1", ())),

@@ -79,8 +79,8 @@ def test_damage_makes_a_source_truncated() -> None:
     assert cut["truncated"] is True
     assert cut["damage"].startswith("cut short at byte")
     assert cut["interfaces"] == [
-        {"name": "eth0", "linktype": "EN10MB", "dropped": 12},
-        {"name": "eth1", "linktype": "EN10MB", "dropped": None},
+        {"name": "eth0", "linktype": 1, "dropped": 12},
+        {"name": "eth1", "linktype": 1, "dropped": None},
     ]
 
 

@@ -106,7 +106,7 @@ def test_hostile_text_is_shown_not_obeyed() -> None:
     group = replace(sample.vrrp_group(), key=key)
     finding = replace(sample.findings()[0], summary=evil, segment=evil, group=key)
     volume = replace(sample.volumes()[0], destination=evil, segment=evil, protocol=evil)
-    source = replace(sample.sample().sources[0], path=evil, damage=evil, interfaces=(InterfaceInfo(evil, evil, 1),))
+    source = replace(sample.sample().sources[0], path=evil, damage=evil, interfaces=(InterfaceInfo(evil, 1, 1),))
     analysis = replace(
         sample.sample(), groups=(group,), findings=(finding,), multicast=(volume,), sources=(source,), skipped={evil: 1}
     )

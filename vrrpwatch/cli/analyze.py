@@ -28,9 +28,18 @@ MAX_WORKERS = 256
     show_default=True,
     help="The form of the report.",
 )
-@setting("-o", "--write", type=click.Path(path_type=Path), metavar="FILE", help="Write the report to FILE.")
-@setting("--policy", type=click.Path(), metavar="FILE", help="Which routers and speakers belong where (TOML).")
-@setting("--keys", type=click.Path(), metavar="FILE", help="Keys to verify AH, CARP and HMAC trailers with (TOML).")
+@setting(
+    "-o", "--write", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="Write the report to FILE."
+)
+@setting(
+    "--policy", type=click.Path(readable=False), metavar="FILE", help="Which routers and speakers belong where (TOML)."
+)
+@setting(
+    "--keys",
+    type=click.Path(readable=False),
+    metavar="FILE",
+    help="Keys to verify AH, CARP and HMAC trailers with (TOML).",
+)
 @setting(
     "--budget",
     type=click.FloatRange(min=0, min_open=True),

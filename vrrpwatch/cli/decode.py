@@ -113,7 +113,7 @@ class _Reading:
         self.code = Exit.CLEAN
 
     def __iter__(self) -> "Iterator[Decoded]":
-        from vrrpwatch.capture.errors import CaptureError
+        from vrrpwatch.capture.errors import CaptureError, DamagedError
         from vrrpwatch.capture.session import decode as decode_captures
 
         for path in self._paths:
@@ -122,6 +122,9 @@ class _Reading:
             except CaptureError as error:
                 complain(str(error))
                 self._fail(unreadable((path,)))
+            except DamagedError as error:
+                complain(str(error))
+                self._fail(Exit.DAMAGED)
 
     def _fail(self, code: Exit) -> None:
         # What could not be read at all weighs more than what was read in part.

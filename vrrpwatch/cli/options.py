@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeVar
 import click
 
 Color = Literal["auto", "always", "never"]
+# Whether a file can be read is the reader's to say, with the exit code that is promised for it.
+CAPTURE = click.Path(readable=False)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -29,9 +31,9 @@ def setting(*names: str, **attributes: Any) -> Callable[[Function], Function]:
 def capture_arguments(function: Function) -> Function:
     """The captures, as arguments or as tcpdump's ``-r``."""
     function = click.option(
-        "-r", "--read", metavar="FILE", multiple=True, type=click.Path(), help="A capture, as an argument would be."
+        "-r", "--read", metavar="FILE", multiple=True, type=CAPTURE, help="A capture, as an argument would be."
     )(function)
-    return click.argument("captures", metavar="CAPTURE...", nargs=-1, type=click.Path())(function)
+    return click.argument("captures", metavar="CAPTURE...", nargs=-1, type=CAPTURE)(function)
 
 
 def common_options(function: Function) -> Function:

@@ -65,25 +65,30 @@ class Output(io.TextIOBase):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
+    # io.IOBase never swallows an error; a reader that has gone is none.
+    def __exit__(  # type: ignore[override]
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Flushes, and closes a file; an output that nobody reads any more ends the block in silence."""
+    ) -> bool:
+        """Flushes, and closes a file; a reader that has gone ends the block in silence."""
+        if isinstance(error, OutputClosedError):
+            return True
         try:
-            if not isinstance(error, OutputClosedError | Failure):
+            if error is None or isinstance(error, KeyboardInterrupt):
                 self.flush()
             if self._owned:
                 self._file.close()
         except OutputClosedError:
-            if error is not None:
-                raise
+            return error is None
         except OSError as failure:
             raise self._failure(failure) from None
+        return False
 
     def _abandon(self) -> None:
         # What is still buffered cannot be written, and Python would complain when it tries to at exit.
         if not self._owned:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._file.fileno())
+            os.close(nowhere)
 
     def _failure(self, error: OSError) -> Failure:
         return Failure(f"{self._name}: cannot be written: {error.strerror or error}", Exit.SINK)
