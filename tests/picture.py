@@ -12,13 +12,13 @@ from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = "captures/keepalived-crash.pcap"
-WIDTH = 110
+WIDTH = 80  # that of a report which goes to no terminal
 
 
 def report() -> str:
     """What the terminal shows, colours included."""
     command = [str(Path(sys.executable).with_name("vrrpwatch")), "analyze", "--color", "always", SAMPLE]
-    environment = os.environ | {"COLUMNS": str(WIDTH), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    environment = os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     return done.stdout
 
