@@ -166,6 +166,14 @@ def test_glbp_with_an_ipv6_address_or_none() -> None:
     assert (unknown.addresses, unknown.hello) == ((), 3.0)
 
 
+def test_glbp_whose_address_is_cut_or_of_no_known_length() -> None:
+    head = GLBP + "01 1c 00 08 00 64 0000 00000bb8 00002710 0258 3840 0000 01"
+    for tail in ("05 0a0000fe", "10 0a0000fe", "03 0a0000fe", "04 00000000"):
+        message = decode_glbp(octets(f"{head} {tail}"))
+        assert message is not None
+        assert (message.addresses, message.state) == ((), 8)
+
+
 @pytest.mark.parametrize("tlvs", ["01 00", "01 01", "01", "01 ff 0000", "02 10" + "00" * 14, "01 04 0000"])
 def test_glbp_whose_tlvs_do_not_hold_a_hello(tlvs: str) -> None:
     assert decode_glbp(octets(GLBP + tlvs)) == Glbp(1, 1, None, None, None, None)

@@ -188,6 +188,12 @@ def test_ah_that_does_not_hold_what_it_says(data: bytes) -> None:
     assert (packet.protocol, packet.payload) == (51, data)
 
 
+def test_ah_that_the_capture_cut() -> None:
+    frame = ethernet(ipv4(AH + PAYLOAD, 51))
+    packet = dissect(frame[: 14 + 20 + 23], 1, len(frame))
+    assert (packet.skipped, packet.protocol, packet.payload_length) == ("truncated or malformed ah", 51, 44)
+
+
 def test_encode_ah() -> None:
     assert encode_ah(AuthenticationHeader(112, 0x0A000001, 7, bytes(range(1, 13)))) == AH
     with pytest.raises(ValueError, match="an ICV of 5 octets is no multiple of 4"):

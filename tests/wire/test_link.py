@@ -199,6 +199,7 @@ def test_high_bits_of_the_link_type_are_not_its_number() -> None:
         (101, "50", "not ip"),
         (228, "60" + "00" * 19, "not ipv4"),
         (229, "40" + "00" * 39, "not ipv6"),
+        (229, "60" + "00" * 38, "truncated ipv6"),
         (0, "0200", "truncated null"),
         (0, "07000000 45", "unknown address family"),
         (9, "", "truncated ppp"),

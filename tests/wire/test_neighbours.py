@@ -81,6 +81,14 @@ def test_damaged_options_give_no_address(option: str) -> None:
     assert message.mac is None
 
 
+def test_options_are_looked_through_to_a_limit() -> None:
+    others = octets("0e 01 000000000000")
+    near, far = (decode_nd(NA[:24] + others * count + NA[24:]) for count in (31, 32))
+    assert isinstance(near, NeighbourAdvertisement)
+    assert isinstance(far, NeighbourAdvertisement)
+    assert (near.mac, far.mac) == ("00:00:5e:00:02:33", None)
+
+
 @pytest.mark.parametrize("payload", [b"", NA[:23], b"\x85" + NA[1:], NA[:1] + b"\x01" + NA[2:]])
 def test_other_icmpv6_is_not_read(payload: bytes) -> None:
     assert decode_nd(payload) is None

@@ -134,7 +134,7 @@ def dissect_ipv6(frame: bytes, offset: int, on_wire: int) -> Network:
             skipped = "too many ipv6 extensions"
             break
         layout = FRAGMENT if protocol == FRAGMENTED else EXTENSION
-        extension = layout.unpack(frame[:limit] if limit < len(frame) else frame, at)
+        extension = layout.unpack(frame, at)
         size = 0 if extension is None else 8 if protocol == FRAGMENTED else (extension.length + 1) * 8
         if extension is None or at + size > limit:
             skipped = "ipv6 extension cut"
