@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.cases import Capture, Case, cases
-from tests.bench.measure import CommandError, alternate, pin
+from tests.bench.measure import CommandError, Spent, alternate, pin
 
 
-def _program(command: tuple[str, ...]) -> str:
-    return Path(command[0]).name
+def _line(program: str, spent: Spent) -> str:
+    # Processor time tells whether something else was running: on a quiet machine it is nearly the wall time.
+    return f"  {program:10}{spent.seconds:9.3f} s ({spent.busy:.3f} busy) {spent.megabytes:6.0f} MB"
 
 
 def _make(capture: Capture, folder: Path) -> Path:
@@ -32,10 +33,10 @@ def _measure(case: Case, folder: Path, runs: int) -> bool:
     commands = [[word.format(**paths) for word in command] for command in (case.ours, *case.peers)]
     ours, *peers = alternate(commands, runs, folder / "errors.txt")
     print(f"\n{case.name}: {case.what}")
-    print(f"  {'vrrpwatch':12}{ours.seconds:9.3f} s {ours.megabytes:8.0f} MB")
+    print(_line("vrrpwatch", ours))
     for command, spent in zip(case.peers, peers, strict=True):
         ratio = ours.seconds / spent.seconds
-        print(f"  {_program(command):12}{spent.seconds:9.3f} s {spent.megabytes:8.0f} MB   ratio {ratio:.3f}")
+        print(f"{_line(Path(command[0]).name, spent)}   ratio {ratio:.3f}")
     kept = True
     for bar in case.bars:
         value = bar.value(ours, peers)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Wall time in seconds and the greatest resident set in megabytes (10^6 bytes) of one process."""
+    """Wall and processor time in seconds and the greatest resident set in megabytes (10^6 bytes) of one process."""
 
     seconds: float
+    busy: float
     megabytes: float
 
 
@@ -44,13 +45,17 @@ def run(command: Sequence[str], errors: Path) -> Spent:
     seconds = time.perf_counter() - began
     if status:
         raise CommandError(f"{' '.join(command)}: {errors.read_text(errors='replace')[-500:].strip()}")
-    return Spent(seconds, usage.ru_maxrss * 1024 / 1e6)
+    return Spent(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
 
 
 def alternate(commands: Sequence[Sequence[str]], runs: int, errors: Path) -> list[Spent]:
     """Runs all commands in turn, ``runs`` times, and returns the medians: what disturbs one disturbs all."""
     spent = [[run(command, errors) for command in commands] for _ in range(runs)]
     return [
-        Spent(statistics.median(one.seconds for one in column), statistics.median(one.megabytes for one in column))
+        Spent(
+            statistics.median(one.seconds for one in column),
+            statistics.median(one.busy for one in column),
+            statistics.median(one.megabytes for one in column),
+        )
         for column in zip(*spent, strict=True)
     ]
