@@ -49,8 +49,8 @@ AH = AuthenticationHeader(112, 0xAC140105, 3, bytes.fromhex("0102030405060708090
             PACKET,
             VRRP,
             (
-                "IP 172.20.1.5 > 224.0.0.18: VRRPv2, Advertisement, vrid 51, prio 104, authtype none, intvl 1s, length 20, "
-                "addrs: 172.20.1.1"
+                "IP 172.20.1.5 > 224.0.0.18: VRRPv2, Advertisement, vrid 51, prio 104, authtype none, intvl 1s, "
+                "length 20, addrs: 172.20.1.1"
             ),
         ),
         (
@@ -73,8 +73,8 @@ AH = AuthenticationHeader(112, 0xAC140105, 3, bytes.fromhex("0102030405060708090
             replace(PACKET, network=replace(IPV4, ttl=254)),
             replace(VRRP, auth_type=254, count=0, addresses=(), length=16),
             (
-                "IP 172.20.1.5 > 224.0.0.18: VRRPv2, Advertisement, (ttl 254), vrid 51, prio 104, authtype #254, intvl 1s, "
-                "length 16, addrs(0):"
+                "IP 172.20.1.5 > 224.0.0.18: VRRPv2, Advertisement, (ttl 254), vrid 51, prio 104, authtype #254, "
+                "intvl 1s, length 16, addrs(0):"
             ),
         ),
         (

@@ -38,8 +38,7 @@ def test_nothing_is_wider_than_the_terminal(width: int, groups: int) -> None:
 def test_it_starts_with_the_verdict() -> None:
     first = words(shown(sample.sample()).split("▲")[0])
     assert first == (
-        "✖ 3 virtual routers: 1 contested, 1 lost, 1 held at the end; 4 findings: 1 critical, 2 warnings, "
-        "1 for information"
+        "✖ 3 virtual routers: 1 contested, 1 lost, 1 held at the end; found: 1 critical, 2 warnings, 1 note"
     )
 
 
@@ -87,6 +86,16 @@ def test_nothing_heard_is_said_with_the_number_of_packets() -> None:
 def test_a_healthy_network() -> None:
     analysis = replace(sample.sample(), groups=(sample.carp_group(),), findings=())
     assert shown(analysis).startswith("✔ 1 virtual router, with one master at the end; nothing wrong found\n")
+
+
+def test_notes_alone_leave_it_healthy() -> None:
+    analysis = replace(sample.sample(), groups=(sample.carp_group(),), findings=sample.findings()[3:])
+    assert shown(analysis).startswith("✔ 1 virtual router, with one master at the end; nothing wrong found, 1 note\n")
+
+
+def test_a_lost_group_is_not_healthy() -> None:
+    analysis = replace(sample.sample(), groups=(sample.lost_group(),), findings=())
+    assert shown(analysis).startswith("○ 1 virtual router: 1 lost at the end\n")
 
 
 def test_many_groups_become_rows() -> None:

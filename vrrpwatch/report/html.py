@@ -85,10 +85,8 @@ def _more(number: int, noun: str) -> Element | None:
 
 
 def _header(analysis: Analysis) -> Element:
-    worst = phrases.worst(analysis)
-    symbol, kind = (
-        (phrases.SYMBOLS[worst], worst.value) if worst else ("✔", "good") if analysis.groups else ("•", "info")
-    )
+    symbol, gravest = phrases.verdict_mark(analysis)
+    kind = "good" if gravest is None else gravest.value
     sentence = phrases.verdict(analysis)
     header = element(
         "header",

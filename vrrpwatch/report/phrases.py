@@ -30,6 +30,22 @@ def worst(analysis: Analysis) -> Severity | None:
     return max((finding.severity for finding in analysis.findings), key=lambda severity: severity.rank, default=None)
 
 
+def is_healthy(analysis: Analysis) -> bool:
+    """Whether there are virtual routers and nothing is worse with them than what is said for information."""
+    states_held = all(group.state == "held" for group in analysis.groups)
+    return bool(analysis.groups) and states_held and worst(analysis) in (None, Severity.INFO)
+
+
+def verdict_mark(analysis: Analysis) -> tuple[str, Severity | None]:
+    """The symbol before the verdict, and the severity that gives its colour (``None``: all is well)."""
+    gravest = worst(analysis)
+    if is_healthy(analysis):
+        return "✔", None
+    if gravest is None:
+        return ("○", Severity.WARNING) if analysis.groups else (SYMBOLS[Severity.INFO], Severity.INFO)
+    return SYMBOLS[gravest], gravest
+
+
 def verdict(analysis: Analysis) -> str:
     """The whole analysis in one sentence."""
     routers = count(len(analysis.groups), "virtual router")
@@ -42,15 +58,17 @@ def verdict(analysis: Analysis) -> str:
         troubled = ", ".join(f"{states[state]} {state}" for state in ("contested", "lost", "held") if states[state])
         condition = f"{routers}: {troubled} at the end"
     grave = ", ".join(_numbered(severity, number) for severity, number in severities(analysis.findings))
+    if is_healthy(analysis):
+        return f"{condition}; nothing wrong found" + (f", {grave}" if grave else "")
     if not grave:
-        return f"{condition}; nothing wrong found" if analysis.groups else condition
-    return f"{condition}; {count(len(analysis.findings), 'finding')}: {grave}"
+        return condition
+    return f"{condition}; found: {grave}"
 
 
 def _numbered(severity: Severity, number: int) -> str:
-    if severity is Severity.WARNING:
-        return count(number, "warning")
-    return f"{number:,} {'critical' if severity is Severity.CRITICAL else 'for information'}"
+    if severity is Severity.CRITICAL:
+        return f"{number:,} critical"
+    return count(number, "warning" if severity is Severity.WARNING else "note")
 
 
 def nothing_heard(totals: Totals) -> str:

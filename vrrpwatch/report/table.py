@@ -128,13 +128,8 @@ def _more(number: int, noun: str) -> Iterator[ConsoleRenderable]:
 
 
 def _verdict(analysis: Analysis) -> Table:
-    worst = phrases.worst(analysis)
-    if worst is not None:
-        symbol, style = phrases.SYMBOLS[worst], _STYLES[worst]
-    elif analysis.groups:
-        symbol, style = "✔", "bold green"
-    else:
-        symbol, style = "•", "cyan"
+    symbol, gravest = phrases.verdict_mark(analysis)
+    style = "bold green" if gravest is None else _STYLES[gravest]
     sentence = phrases.verdict(analysis)
     return _marked(symbol, style, Text(sentence[0].upper() + sentence[1:], style="bold"))
 
