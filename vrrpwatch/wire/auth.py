@@ -7,8 +7,9 @@ from ipaddress import IPv4Address
 
 from vrrpwatch.wire.ah import AH
 from vrrpwatch.wire.ip import AH_PROTOCOL, IPV4
+from vrrpwatch.wire.trailer import TRAILER
 from vrrpwatch.wire.values import IPAddress
-from vrrpwatch.wire.vrrp import TRAILER, VRRP3
+from vrrpwatch.wire.vrrp import VRRP3
 
 ICV_SIZE = 12
 AH_KEY_SIZE = 8

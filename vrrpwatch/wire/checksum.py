@@ -4,10 +4,10 @@ from array import array
 from ipaddress import IPv4Address, IPv6Address
 from sys import byteorder
 
+from vrrpwatch.wire.trailer import TRAILER
 from vrrpwatch.wire.values import Camp, Carp, IPAddress, Packet, Vrrp
 
 PROTOCOL = 112
-TRAILER_SIZE = 28
 PSEUDO_MULTICAST = IPv4Address("224.0.0.18")
 
 
@@ -43,7 +43,7 @@ def camp(message: Vrrp | Carp, packet: Packet) -> Camp | None:
     data = packet.payload[: packet.payload_length]
     source, destination = header.source, header.destination
     if isinstance(message, Vrrp) and message.trailer is not None and isinstance(source, IPv4Address):
-        data = data[:-TRAILER_SIZE]
+        data = data[: -TRAILER.size]
     if isinstance(message, Vrrp) and message.version == 2:
         return "plain" if internet_checksum(data) == 0 else "bad"
     pseudo = internet_checksum(pseudo_header(source, destination, len(data)) + data) == 0

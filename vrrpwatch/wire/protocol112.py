@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from vrrpwatch.wire.carp import AUTHLEN, CARP, decode_carp
+from vrrpwatch.wire.trailer import TRAILER
 from vrrpwatch.wire.values import Carp, Ipv6, Malformed, Packet, Vrrp
 from vrrpwatch.wire.vrrp import (
     AUTH_DATA_SIZE,
     CENTISECONDS,
     CISCO_MD5,
-    TRAILER,
     VRRP2,
     VRRP3,
     decode_addresses,

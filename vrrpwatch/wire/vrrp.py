@@ -6,12 +6,12 @@ Whether a payload is one of these, CARP or nothing well-formed is :mod:`vrrpwatc
 from ipaddress import IPv4Address, IPv6Address
 
 from vrrpwatch.wire.checksum import PSEUDO_MULTICAST, internet_checksum, pseudo_header
-from vrrpwatch.wire.layout import Layout, octets
-from vrrpwatch.wire.values import Camp, HmacTrailer, IPAddress, Vrrp
+from vrrpwatch.wire.layout import Layout
+from vrrpwatch.wire.trailer import TRAILER, decode_trailer, encode_trailer
+from vrrpwatch.wire.values import Camp, IPAddress, Vrrp
 
 VRRP2 = Layout("vrrp2", version=4, type=4, vrid=8, priority=8, count=8, auth_type=8, interval=8, checksum=16)
 VRRP3 = Layout("vrrp3", version=4, type=4, vrid=8, priority=8, count=8, reserved=4, interval=12, checksum=16)
-TRAILER = Layout("trailer", type=8, key_id=8, reserved=16, seconds=32, fraction=16, counter=16, digest=octets(16))
 
 AUTH_DATA_SIZE = 8
 CISCO_MD5 = 254
@@ -62,26 +62,6 @@ def decode_addresses(data: bytes, count: int, width: int) -> tuple[IPAddress, ..
     held = min(count, (len(data) - VRRP2.size) // width)
     starts = range(VRRP2.size, VRRP2.size + held * width, width)
     return tuple(kind(data[start : start + width]) for start in starts)
-
-
-def decode_trailer(data: bytes) -> HmacTrailer | None:
-    """keepalived's HMAC trailer, or ``None`` where the capture cut it off."""
-    raw = TRAILER.unpack(data)
-    if raw is None:
-        return None
-    return HmacTrailer(raw.type, raw.key_id, raw.seconds, raw.fraction, raw.counter, raw.digest)
-
-
-def encode_trailer(trailer: HmacTrailer) -> bytes:
-    """The 28 octets of ``trailer``."""
-    return TRAILER.pack(
-        type=trailer.type,
-        key_id=trailer.key_id,
-        seconds=trailer.seconds,
-        fraction=trailer.fraction,
-        counter=trailer.counter,
-        digest=trailer.digest,
-    )
 
 
 def encode_vrrp(message: Vrrp, source: IPAddress, destination: IPAddress, camp: Camp = "pseudo-header") -> bytes:
