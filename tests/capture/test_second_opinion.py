@@ -4,14 +4,13 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from vrrpwatch.capture import second_opinion
 from vrrpwatch.capture.second_opinion import Disagreement, Reason, SecondOpinionError, compare
-from vrrpwatch.capture.second_opinion_tshark import TsharkPacket, tshark_packets
+from vrrpwatch.capture.second_opinion_tshark import TsharkPacket, TsharkPackets
 from vrrpwatch.capture.session import Options
 
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -27,6 +26,18 @@ VRRP3_PLAIN = "3101c801000a7be5 c0a8ca64"
 CARP = "212a0007000163a2 0000000000000001 bed06b842dc2fcede38f5139bf18d984f1276796"
 # 10.0.0.1 to 10.0.0.7 and eight octets of nothing: 44 octets, and seven addresses where CARP has its authlen.
 VRRP2_SEVEN = "21016407 000134da 0a000001 0a000002 0a000003 0a000004 0a000005 0a000006 0a000007 0000000000000000"
+
+
+class Said:
+    """tshark, if it said this."""
+
+    complaint = None
+
+    def __init__(self, *packets: TsharkPacket) -> None:
+        self.packets = packets
+
+    def __iter__(self) -> Iterator[TsharkPacket]:
+        return iter(self.packets)
 
 
 def ip4(payload: str, header: str = IP4) -> str:
@@ -99,6 +110,27 @@ def test_several_captures_are_told_apart_by_index(tmp_path: Path) -> None:
 
 
 @needs_tshark
+def test_packets_are_paired_across_blocks_that_hold_none(tmp_path: Path) -> None:
+    frame = bytes.fromhex(ethernet(ip4(VRRP3_PLAIN)))
+    packet = block(
+        6, struct.pack("<IIIII", 0, 0, 0, len(frame), len(frame)) + frame.ljust(-(-len(frame) // 4) * 4, b"\0")
+    )
+    custom = block(0xBAD, struct.pack("<I", 0x04030201) + b"anything")
+    section = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    path = tmp_path / "blocks.pcapng"
+    path.write_bytes(section + block(1, struct.pack("<HHI", 1, 0, 0)) + packet + custom + custom + packet)
+    assert [(each.packet, each.reason) for each in compare([str(path)])] == [
+        (1, Reason.PLAIN_CHECKSUM),
+        (2, Reason.PLAIN_CHECKSUM),
+    ]
+
+
+def block(kind: int, body: bytes) -> bytes:
+    length = struct.pack("<I", 12 + len(body))
+    return struct.pack("<I", kind) + length + body + length
+
+
+@needs_tshark
 def test_first_fragments_and_snapped_frames_agree(tmp_path: Path) -> None:
     first = ip4(VRRP2_SEVEN, IP4.replace("0001 0000", "0001 2000"))
     path = Path(capture(tmp_path / "cut.pcap", ethernet(first), ethernet(ip4(VRRP2))))
@@ -115,7 +147,7 @@ def test_a_file_name_is_only_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else name
     capture(Path(text), ethernet(ip4(VRRP3)))
-    assert [packet.number for packet in tshark_packets(text)] == [1]
+    assert [packet.number for packet in TsharkPackets(text)] == [1]
     assert [path.name for path in tmp_path.iterdir()] == [text]
 
 
@@ -128,25 +160,35 @@ def test_a_configuration_file_in_the_working_directory_is_not_obeyed(
     config.write_text("[tshark]\ntshark_path = /bin/false\n")
     monkeypatch.setattr("pyshark.config.fp_config_path", config)
     path = capture(tmp_path / "one.pcap", ethernet(ip4(VRRP3)))
-    assert len(list(tshark_packets(path))) == 1
+    assert len(list(TsharkPackets(path))) == 1
 
 
 @needs_tshark
 def test_what_was_read_before_the_damage_is_told_first(tmp_path: Path) -> None:
     path = Path(capture(tmp_path / "cut.pcap", ethernet(ip4(VRRP3_PLAIN)), ethernet(ip4(VRRP3))))
     path.write_bytes(path.read_bytes()[:-5])
-    packets = tshark_packets(str(path))
-    assert next(packets).number == 1
-    with pytest.raises(SecondOpinionError, match=r"cut\.pcap: .* says tshark: The file .* cut short") as caught:
-        next(packets)
-    assert "\n" not in str(caught.value)
+    found = list(compare([str(path)]))
+    assert found[0] == Disagreement(0, 1, "checksum", "good", "bad", Reason.PLAIN_CHECKSUM)
+    assert (found[-1].packet, found[-1].field, found[-1].reason) == (0, "capture", Reason.UNREADABLE)
+    assert found[-1].theirs is not None
+    assert found[-1].theirs == f'The file "{path}" appears to have been cut short in the middle of a packet.'
+    assert found[-1].ours is not None
+    assert str(path) in found[-1].ours
+
+
+@needs_tshark
+@pytest.mark.parametrize("name", ["-", "missing.pcap", "."])
+def test_what_is_no_file_cannot_be_read_twice(name: str) -> None:
+    packets = TsharkPackets(name)
+    assert list(packets) == []
+    assert packets.complaint == f"{name}: is no file, which tshark could read again"
 
 
 @needs_tshark
 def test_tshark_is_reaped_when_nobody_reads_on(tmp_path: Path) -> None:
     path = capture(tmp_path / "long.pcap", *[ethernet(ip4(VRRP3))] * 2000)
     before = _children()
-    packets = tshark_packets(path)
+    packets = iter(TsharkPackets(path))
     assert next(packets).number == 1
     assert _children() != before
     packets.close()  # type: ignore[attr-defined]  # a generator
@@ -155,11 +197,6 @@ def test_tshark_is_reaped_when_nobody_reads_on(tmp_path: Path) -> None:
 
 def _children() -> set[str]:
     return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-
-
-def test_standard_input_cannot_be_read_twice() -> None:
-    with pytest.raises(SecondOpinionError, match="which needs a file"):
-        next(tshark_packets("-"))
 
 
 def test_a_missing_tshark_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,13 +217,10 @@ def test_passwords_are_masked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reveal: bool, shown: tuple[str, str]
 ) -> None:
     path = capture(tmp_path / "auth.pcap", ethernet(ip4("2101640101018a28 0a0101fe 7061737300000000")))
-    said = next(tshark_packets(path))
+    said = next(iter(TsharkPackets(path)))
     said.values["vrrp.auth_string"] = ["776f7264"]
 
-    def other(_: str) -> Iterator[TsharkPacket]:
-        yield said
-
-    monkeypatch.setattr(second_opinion, "tshark_packets", other)
+    monkeypatch.setattr(second_opinion, "TsharkPackets", lambda _: Said(said))
     found = list(compare([path], Options(reveal=reveal)))
     assert found == [Disagreement(0, 1, "auth", *shown, None)]
 
@@ -196,11 +230,10 @@ def test_a_packet_that_only_one_side_calls_vrrp_is_a_difference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = capture(tmp_path / "one.pcap", ethernet(ip4(VRRP3)))
-    said = next(tshark_packets(path))
+    said = next(iter(TsharkPackets(path)))
     later = TsharkPacket(2, said.layers, said.values)
-    monkeypatch.setattr(second_opinion, "tshark_packets", lambda _: iter([later]))
+    monkeypatch.setattr(second_opinion, "TsharkPackets", lambda _: Said(later))
     assert list(compare([path])) == [
         Disagreement(0, 1, "packet", "vrrp", None, None),
         Disagreement(0, 2, "packet", None, "vrrp", None),
     ]
-    assert IPv4Address("192.168.202.101").packed == bytes.fromhex("c0a8ca65")

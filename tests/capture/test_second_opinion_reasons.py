@@ -55,7 +55,6 @@ def test_vrrp_taken_for_carp_must_have_the_misread_fields() -> None:
         (("eth", "ethertype", "ip", "gre", "eth", "ethertype", "ip", "vrrp"), "vrrp", Reason.TUNNEL),
         (("eth", "ethertype", "ip", "udp", "vxlan", "eth", "ethertype", "ip", "carp"), "carp", Reason.TUNNEL),
         (("fr", "ip", "vrrp"), "vrrp", Reason.LINK_TYPE),
-        (("eth", "ethertype", "ip", "udp", "carp"), "carp", Reason.UDP_AS_CARP),
         (("eth", "ethertype", "ip", "vrrp"), "vrrp", None),
         ((), "vrrp", None),
     ],
@@ -63,6 +62,11 @@ def test_vrrp_taken_for_carp_must_have_the_misread_fields() -> None:
 def test_what_we_do_not_hear(layers: tuple[str, ...], protocol: str, reason: Reason | None) -> None:
     theirs = Reading(protocol="carp" if protocol == "carp" else "vrrp")
     assert reasons(None, theirs, *layers) == [("packet", reason)]
+
+
+@pytest.mark.parametrize(("number", "reason"), [(17, Reason.OTHER_AS_CARP), (112, None), (51, None), (None, None)])
+def test_carp_that_is_not_protocol_112(number: int | None, reason: Reason | None) -> None:
+    assert reasons(None, Reading(protocol="carp", ip_protocol=number), "eth", "ip", "carp") == [("packet", reason)]
 
 
 def test_what_they_do_not_hear() -> None:

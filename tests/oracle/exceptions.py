@@ -2,7 +2,9 @@
 
 import tomllib
 from collections import Counter
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 FILE = Path(__file__).with_name("exceptions.toml")
 
@@ -10,18 +12,34 @@ FILE = Path(__file__).with_name("exceptions.toml")
 Key = tuple[str, str, int, str]
 
 
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text())
+
+
 def load() -> tuple[Counter[str], Counter[tuple[str, str]], dict[Key, str]]:
     """Packets compared by oracle, disagreements by oracle and rule, and the single ones with their reasons."""
-    table = tomllib.loads(FILE.read_text())
+    table = _table()
     compared = Counter({oracle: int(count) for oracle, count in table["compared"].items()})
     ruled = Counter({(rule["oracle"], rule["rule"]): int(rule["disagreements"]) for rule in table["rules"]})
     listed = {
-        (entry["capture"], entry["oracle"], packet, field): str(entry["reason"])
+        (entry["capture"], oracle, packet, field): str(entry["reason"])
         for entry in table["exceptions"]
+        for oracle in entry["oracles"]
         for packet in numbers(entry["packets"])
         for field in entry["fields"]
     }
     return compared, ruled, listed
+
+
+def strangers() -> dict[tuple[str, str], list[int]]:
+    """By capture and oracle, the numbers that the oracle gave to what is no packet."""
+    table = _table()
+    return {
+        (entry["capture"], oracle): numbers(entry["numbers"])
+        for entry in table["strangers"]
+        for oracle in entry["oracles"]
+    }
 
 
 def numbers(text: str) -> list[int]:

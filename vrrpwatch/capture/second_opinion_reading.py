@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from vrrpwatch.wire.carp import AUTHLEN, CARP
-from vrrpwatch.wire.values import Camp, Carp, IPAddress, Ipv4, Malformed, Packet, Vrrp
+from vrrpwatch.wire.values import Camp, Carp, IPAddress, Ipv4, Ipv6, Malformed, Packet, Vrrp
 
 Verdict = Literal["good", "bad"]
 
@@ -15,14 +15,16 @@ Verdict = Literal["good", "bad"]
 class Reading:
     """Every field that a program reads from one packet; ``None`` is a field that it says nothing about.
 
-    ``id`` is the VRID or VHID, ``interval`` and ``advbase`` are seconds, ``length`` is the IP payload's in bytes,
-    ``checksum`` is the program's verdict and ``auth`` the simple password up to its first NUL, made printable.
+    ``ip_protocol`` is the number in the IP header, ``id`` the VRID or VHID; ``interval`` and ``advbase`` are seconds,
+    ``length`` is the IP payload's in bytes, ``checksum`` is the program's verdict and ``auth`` the simple password up
+    to its first NUL, made printable.
     """
 
     protocol: Literal["vrrp", "carp"]
     source: IPAddress | None = None
     destination: IPAddress | None = None
     ttl: int | None = None
+    ip_protocol: int | None = None
     vlans: tuple[int, ...] | None = None
     spi: int | None = None
     sequence: int | None = None
@@ -73,6 +75,7 @@ def our_reading(packet: Packet, message: Vrrp | Carp | Malformed, camp: Camp | N
         "source": network.source if network else None,
         "destination": network.destination if network else None,
         "ttl": None if network is None else network.ttl if isinstance(network, Ipv4) else network.hop_limit,
+        "ip_protocol": None if network is None else _next(network),
         "vlans": packet.vlans,
         "spi": seal.spi if seal else None,
         "sequence": seal.sequence if seal else None,
@@ -133,6 +136,10 @@ def our_reading(packet: Packet, message: Vrrp | Carp | Malformed, camp: Camp | N
     return Reading(**(frame | said))  # type: ignore[arg-type]  # the keys are the fields, each of its own type
 
 
+def _next(network: Ipv4 | Ipv6) -> int:
+    return network.protocol if isinstance(network, Ipv4) else network.next_header
+
+
 def tshark_reading(layers: Sequence[str], values: Mapping[str, Sequence[str]]) -> Reading | None:
     """What tshark says; ``None`` where it calls the packet neither VRRP nor CARP.
 
@@ -166,6 +173,7 @@ def tshark_reading(layers: Sequence[str], values: Mapping[str, Sequence[str]]) -
         source=address(f"{family}.src"),
         destination=address(f"{family}.dst"),
         ttl=number("ip.ttl" if family == "ip" else "ipv6.hlim"),
+        ip_protocol=number("ip.proto" if family == "ip" else "ipv6.nxt"),
         vlans=_vlans(layers, values),
         spi=number("ah.spi"),
         sequence=number("ah.sequence"),

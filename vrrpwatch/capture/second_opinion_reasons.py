@@ -24,7 +24,7 @@ class Reason(StrEnum):
     CARP_AS_VRRP = "it takes CARP for VRRP: both are IP protocol 112, and it does not look at the length"
     VRRP_AS_CARP = "it takes VRRP for CARP: its test of CARP looks at fewer fields"
     CARP6 = "its test of CARP looks at IPv4 only"
-    UDP_AS_CARP = "it takes data that is not IP protocol 112 for CARP: its heuristic asks no protocol number"
+    OTHER_AS_CARP = "it takes data that is not IP protocol 112 for CARP: its heuristic asks no protocol number"
     PLAIN_CHECKSUM = "it expects the pseudo-header in VRRPv3's checksum on IPv4; RFC 9568 leaves it out"
     MULTICAST_CHECKSUM = "it knows no checksum over the multicast destination of a unicast message (old keepalived)"
     CARP6_CHECKSUM = "it expects CARP's checksum without a pseudo-header on IPv6"
@@ -33,6 +33,7 @@ class Reason(StrEnum):
     UNKNOWN_VERSION = "it reads every version but 3 by VRRPv2's layout"
     TUNNEL = "it looks into a tunnel that vrrpwatch names and leaves closed"
     FRAGMENT = "it leaves fragments after the first closed"
+    UNREADABLE = "neither reads the capture to its end, and they may stop at different packets"
     EMPTY = "it names no protocol of which the capture holds no octet"
     LINK_TYPE = "it knows a link type that vrrpwatch does not"
 
@@ -98,7 +99,8 @@ def _unheard_by_us(theirs: Reading, layers: Sequence[str]) -> Reason | None:
         return Reason.TUNNEL
     if layers and layers[0] not in LINKS:
         return Reason.LINK_TYPE
-    return Reason.UDP_AS_CARP if theirs.protocol == "carp" and "udp" in layers else None
+    other = theirs.protocol == "carp" and theirs.ip_protocol not in (None, 112, 51)
+    return Reason.OTHER_AS_CARP if other else None
 
 
 def _misreading(ours: Heard, theirs: Reading) -> Reason | None:
@@ -149,7 +151,18 @@ def _as_carp(ours: Heard) -> Reading:
 
 
 def _frame_only(ours: Reading, protocol: Literal["vrrp", "carp"]) -> Reading:
-    kept = ("source", "destination", "ttl", "vlans", "spi", "sequence", "icv", "length", "checksum_value")
+    kept = (
+        "source",
+        "destination",
+        "ttl",
+        "ip_protocol",
+        "vlans",
+        "spi",
+        "sequence",
+        "icv",
+        "length",
+        "checksum_value",
+    )
     return Reading(protocol=protocol, **{name: getattr(ours, name) for name in kept})
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-FILTER = "vrrp || carp"
+# What has no encapsulation is no packet but a custom block or a journal entry of a pcapng file.
+FILTER = "vrrp || carp || !frame.encap_type"
 # Only these are printed in full; the rest of a frame would make tshark's output ten times longer.
 PROTOCOLS = "frame vlan ieee8021ad ip ipv6 ah vrrp carp"
 PREFERENCES = {
@@ -25,7 +26,7 @@ RAW_FIELDS = ("vrrp.auth_string", "carp.hmac", "ah.icv")
 
 
 class SecondOpinionError(Exception):
-    """tshark could not be asked, or stopped before the capture's end: one line that says what, where and what to do."""
+    """tshark cannot be asked: one line that says what is missing and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +55,53 @@ def check_available() -> None:
     _tshark_path()
 
 
-def tshark_packets(path: str) -> Iterator[TsharkPacket]:
-    """Every packet of the capture at ``path`` that tshark calls VRRP or CARP, as it is read.
+class TsharkPackets:
+    """Iterates once over the packets of the capture at ``path`` that tshark calls VRRP or CARP, as tshark reads them.
 
-    Raises :class:`SecondOpinionError` where tshark cannot be asked and, after the last packet, where it found
-    the capture damaged.  tshark is ended with the iteration, however that ends.
+    ``complaint`` says afterwards, in one line, why tshark did not read the capture to its end, if so.  tshark is ended
+    with the iteration, however that ends.  Iterating raises :class:`SecondOpinionError` where tshark is missing.
     """
-    capture_class, tshark = _capture_class(), _tshark_path()
-    file = Path(path)
-    if not file.is_file():
-        raise SecondOpinionError(f"{path}: no second opinion: tshark reads the capture again, which needs a file")
-    with TemporaryDirectory(prefix="vrrpwatch-") as folder:
-        # Whatever the file is called, tshark sees this name; the user's profile, which may switch dissectors off or
-        # load scripts, it does not see at all.
-        link = Path(folder, "capture")
-        link.symlink_to(file.resolve())
-        own = {"HOME": folder, "XDG_CONFIG_HOME": folder, "WIRESHARK_CONFIG_DIR": folder, "LC_ALL": "C"}
-        with contextlib.closing(_Loop(os.environ | own)) as loop:
-            capture = capture_class(
-                str(link),
-                keep_packets=False,
-                tshark_path=tshark,
-                override_prefs=PREFERENCES,
-                custom_parameters=["-Y", FILTER, "-J", PROTOCOLS],
-                eventloop=loop,
-            )
-            try:
-                for packet in capture:
-                    yield _tshark_packet(packet)
-            finally:
-                capture.close()
-                # Lets the transports of the ended process close themselves.
-                loop.run_until_complete(loop.shutdown_asyncgens())
-            if capture.status:
-                said = capture.complaint.removeprefix("tshark: ").replace(str(link), path)
-                raise SecondOpinionError(f"{path}: the second opinion ends early, says tshark: {said}")
+
+    def __init__(self, path: str) -> None:
+        """Starts nothing yet."""
+        self.complaint: str | None = None
+        self._path = path
+
+    def __iter__(self) -> Iterator[TsharkPacket]:
+        capture_class, tshark = _capture_class(), _tshark_path()
+        file = Path(self._path)
+        if not file.is_file():
+            self.complaint = f"{self._path}: is no file, which tshark could read again"
+            return
+        with TemporaryDirectory(prefix="vrrpwatch-") as folder:
+            # Whatever the file is called, tshark sees this name; the user's profile, which may switch dissectors off
+            # or load scripts, it does not see at all.
+            link = Path(folder, "capture")
+            link.symlink_to(file.resolve())
+            own = {"HOME": folder, "XDG_CONFIG_HOME": folder, "WIRESHARK_CONFIG_DIR": folder, "LC_ALL": "C"}
+            with contextlib.closing(_Loop(os.environ | own)) as loop:
+                capture = capture_class(
+                    str(link),
+                    keep_packets=False,
+                    tshark_path=tshark,
+                    override_prefs=PREFERENCES,
+                    custom_parameters=["-Y", FILTER, "-J", PROTOCOLS],
+                    eventloop=loop,
+                )
+                others = 0
+                try:
+                    for packet in capture:
+                        # tshark numbers them along with the packets, the capture readers of libpcap do not.
+                        if packet.frame_info.get_field("frame.encap_type") is None:
+                            others += 1
+                        else:
+                            yield _tshark_packet(packet, others)
+                finally:
+                    capture.close()
+                    # Lets the transports of the ended process close themselves.
+                    loop.run_until_complete(loop.shutdown_asyncgens())
+                if capture.status:
+                    self.complaint = capture.complaint.removeprefix("tshark: ").replace(str(link), self._path)
 
 
 def _tshark_path() -> str:
@@ -134,8 +147,8 @@ def _capture_class() -> Any:
     return Capture
 
 
-def _tshark_packet(packet: Any) -> TsharkPacket:
-    """A pyshark packet's protocols and fields by Wireshark's names."""
+def _tshark_packet(packet: Any, others: int) -> TsharkPacket:
+    """A pyshark packet's protocols and fields by Wireshark's names; ``others`` were numbered before it."""
     layers = tuple(str(packet.frame_info.get_field("frame.protocols") or "").split(":"))
     values: dict[str, list[str]] = {}
     for layer in packet.layers:
@@ -145,4 +158,4 @@ def _tshark_packet(packet: Any) -> TsharkPacket:
                 value = field.raw_value if name in RAW_FIELDS else field.show
                 if value:
                     values.setdefault(name, []).append(str(value))
-    return TsharkPacket(int(packet.number), layers, values)
+    return TsharkPacket(int(packet.number) - others, layers, values)
