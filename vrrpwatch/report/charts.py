@@ -4,7 +4,8 @@ Every drawing has a title and a description for those who cannot see it, and col
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, zip_longest
 from xml.etree.ElementTree import Element
 
 from vrrpwatch.core.analysis import GroupInfo, Tenure, VolumeInfo
@@ -54,14 +55,22 @@ def mastership(group: GroupInfo, events: Sequence[Event], scale: Scale, number: 
     svg = _drawing(BAR + 14 + AXIS, f"Who held {router_name(group.key)}", timeline_text(group), f"mastership-{number}")
     order = {speaker.key.ip: index for index, speaker in enumerate(group.speakers)}
     child(svg, "rect", x=0, y=14, width=WIDTH, height=BAR, class_="nobody")
-    for tenure in group.timeline[:MAX_TENURES]:
-        _tenure(svg, tenure, scale, order)
+    shown = group.timeline[:MAX_TENURES]
+    for tenure, follower in zip_longest(shown, shown[1:]):
+        # A contest begins within the tenure of the master that it is about.
+        until = tenure.last if follower is None else min(tenure.last, follower.first)
+        _tenure(svg, replace(tenure, last=until), scale, order)
     for event in events[:MAX_EVENTS]:
         x = min(max(scale.x(event.at), 4), WIDTH - 4)
         mark = child(svg, "path", d=f"M{x - 4:.1f} 2 L{x + 4:.1f} 2 L{x:.1f} 12 Z", class_=f"event {event.kind}")
         child(mark, "title", f"{clock(event.at)} {event_text(event)}")
     _axis(svg, scale, BAR + 14)
     return svg
+
+
+def holder_class(order: int) -> str:
+    """The style class of a group's speaker by its place among the speakers: its colour, here and beside its name."""
+    return f"c{order % COLORS}"
 
 
 def _tenure(svg: Element, tenure: Tenure, scale: Scale, order: dict[IPAddress, int]) -> None:
@@ -72,7 +81,7 @@ def _tenure(svg: Element, tenure: Tenure, scale: Scale, order: dict[IPAddress, i
         case ():
             kind, label = "lost", "nobody"
         case (holder,):
-            kind, label = f"holder c{order.get(holder, 0) % COLORS}", str(holder)
+            kind, label = f"holder {holder_class(order.get(holder, 0))}", str(holder)
         case holders:
             kind, label = "contested", " and ".join(map(str, holders))
     bar = child(svg, "rect", x=left, y=14, width=width, height=BAR, class_=kind)

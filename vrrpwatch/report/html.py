@@ -164,8 +164,10 @@ def _group(group: GroupInfo, events: Sequence[Event], scale: charts.Scale, numbe
     if successor := phrases.successor_text(group):
         _fact(facts, "next", successor)
     _fact(facts, "adverts", f"{group.adverts:,}, every {duration(group.interval)}, {span(group.first, group.last)}")
-    for speaker in group.speakers:
-        _fact(facts, "speaker", f"{speaker.key.ip}: {phrases.speaker_text(group, speaker)}")
+    for order, speaker in enumerate(group.speakers):
+        swatch = element("span", class_=f"swatch {charts.holder_class(order)}", aria_hidden="true")
+        text = f"{speaker.key.ip}: {phrases.speaker_text(group, speaker)}"
+        append(facts, element("dt", "speaker"), element("dd", swatch, text))
     for listener in group.listeners:
         _fact(facts, "listener", f"{listener.ip} joined at {clock(listener.joined, 0)}, never advertised")
     return element(
