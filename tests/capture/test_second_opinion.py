@@ -103,6 +103,13 @@ def test_names_the_reason_of_every_known_difference(tmp_path: Path) -> None:
 
 
 @needs_tshark
+def test_nothing_unexplained_in_the_sample_captures(root: Path) -> None:
+    samples = sorted(map(str, (root / "captures").glob("*.pcap*")))
+    assert samples
+    assert [each for each in compare(samples) if each.reason is None] == []
+
+
+@needs_tshark
 def test_several_captures_are_told_apart_by_index(tmp_path: Path) -> None:
     good = capture(tmp_path / "good.pcap", ethernet(ip4(VRRP3)))
     odd = capture(tmp_path / "odd.pcap", ethernet(ip4(VRRP3)), ethernet(ip4(VRRP3_PLAIN)))

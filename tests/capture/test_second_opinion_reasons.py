@@ -54,6 +54,8 @@ def test_vrrp_taken_for_carp_must_have_the_misread_fields() -> None:
     [
         (("eth", "ethertype", "ip", "gre", "eth", "ethertype", "ip", "vrrp"), "vrrp", Reason.TUNNEL),
         (("eth", "ethertype", "ip", "udp", "vxlan", "eth", "ethertype", "ip", "carp"), "carp", Reason.TUNNEL),
+        (("raw", "ip", "ipv6", "vrrp"), "vrrp", Reason.TUNNEL),
+        (("eth", "ethertype", "ip", "icmp", "ip", "vrrp"), "vrrp", Reason.QUOTED),
         (("fr", "ip", "vrrp"), "vrrp", Reason.LINK_TYPE),
         (("eth", "ethertype", "ip", "vrrp"), "vrrp", None),
         ((), "vrrp", None),

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     MALFORMED_CHECKSUM = "it judges the checksum of what is no well-formed advertisement"
     UNKNOWN_VERSION = "it reads every version but 3 by VRRPv2's layout"
     TUNNEL = "it looks into a tunnel that vrrpwatch names and leaves closed"
+    QUOTED = "it reads the advertisement that an ICMP error quotes"
     FRAGMENT = "it leaves fragments after the first closed"
     UNREADABLE = "neither reads the capture to its end, and they may stop at different packets"
     EMPTY = "it names no protocol of which the capture holds no octet"
@@ -95,7 +96,9 @@ def _unheard_by_them(ours: Heard) -> Reason | None:
 
 
 def _unheard_by_us(theirs: Reading, layers: Sequence[str]) -> Reason | None:
-    if any(tunnel in layers for tunnel in TUNNELS):
+    if "icmp" in layers or "icmpv6" in layers:
+        return Reason.QUOTED
+    if any(tunnel in layers for tunnel in TUNNELS) or sum(layer in ("ip", "ipv6") for layer in layers) > 1:
         return Reason.TUNNEL
     if layers and layers[0] not in LINKS:
         return Reason.LINK_TYPE
