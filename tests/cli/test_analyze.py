@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import Run, Stand
 from tests.report import sample
+from vrrpwatch.capture import second_opinion
+from vrrpwatch.capture.second_opinion import Disagreement, Reason, SecondOpinionError
 from vrrpwatch.capture.session import Outcome
 from vrrpwatch.cli.exits import Exit
 
@@ -158,3 +160,52 @@ def test_colour(run: Run, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in run("analyze", "a.pcap").stdout
     assert stand.paths == ("a.pcap",)
+
+
+@pytest.fixture
+def disagreeing(monkeypatch: pytest.MonkeyPatch) -> list[Disagreement]:
+    found = [
+        Disagreement(0, 3, "checksum", "plain", "bad", Reason.PLAIN_CHECKSUM),
+        Disagreement(0, 4, "priority", "100", None, None),
+    ]
+    monkeypatch.setattr(second_opinion, "compare", lambda paths, options: iter(found))  # noqa: ARG005
+    return found
+
+
+@pytest.mark.usefixtures("disagreeing")
+def test_second_opinion_in_every_output(run: Run, stand: Stand) -> None:
+    stand.outcome = Outcome(WHOLE, (), False)
+    text = " ".join(run("analyze", "--second-opinion", "a.pcap").stdout.split())
+    assert "2 disagreements, 1 without a known reason" in text
+    assert json.loads(run("analyze", "--second-opinion", "--output", "json", "a.pcap").stdout)["second_opinion"] == [
+        {
+            "source": 0,
+            "packet": 3,
+            "field": "checksum",
+            "ours": "plain",
+            "theirs": "bad",
+            "reason": str(Reason.PLAIN_CHECKSUM),
+        },
+        {"source": 0, "packet": 4, "field": "priority", "ours": "100", "theirs": None, "reason": None},
+    ]
+    assert '"type":"disagreement"' in run("analyze", "--second-opinion", "--output", "ndjson", "a.pcap").stdout
+    assert "\ndisagreement," in run("analyze", "--second-opinion", "--output", "csv", "a.pcap").stdout
+    assert "Second opinion" in run("analyze", "--second-opinion", "--output", "html", "a.pcap").stdout
+
+
+def test_no_second_opinion_unless_asked(run: Run, stand: Stand) -> None:
+    stand.outcome = Outcome(WHOLE, (), False)
+    assert "second_opinion" not in run("analyze", "--output", "json", "a.pcap").stdout
+
+
+def test_a_second_opinion_that_is_not_to_be_had(run: Run, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(paths: object, options: object) -> None:  # noqa: ARG001
+        raise SecondOpinionError("tshark is not installed; install it or leave --second-opinion out")
+
+    monkeypatch.setattr(second_opinion, "compare", missing)
+    stand.outcome = Outcome(WHOLE, (), False)
+    result = run("analyze", "--second-opinion", "a.pcap")
+    assert result.stderr.startswith("vrrpwatch: second opinion: tshark is not installed")
+    # The report does not depend on it.
+    assert result.stdout.startswith("✖ 3 virtual routers")
+    assert result.exit_code == Exit.UNREADABLE

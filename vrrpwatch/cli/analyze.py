@@ -17,6 +17,7 @@ Format = Literal["table", "json", "ndjson", "csv", "html"]
 SEVERITIES = ("info", "warning", "critical")
 # As many as a large machine has cores; more would only fight over them.
 MAX_WORKERS = 256
+WORSE_THAN_NO_OPINION = (Exit.INTERRUPTED, Exit.PERMISSION, Exit.UNREADABLE, Exit.DAMAGED)
 
 
 @click.command(short_help="Analyze captures.")
@@ -99,19 +100,23 @@ def analyze(
         raise click.UsageError("--second-opinion reads a capture twice; give it a file instead of standard input")
     options = _options(segment, policy, keys, budget, workers, reveal)
     outcome = _analyse(paths, options)
-    opinion = _second_opinion(paths, options) if second_opinion and not outcome.interrupted else None
+    opinion = _SecondOpinion(paths, options) if second_opinion and not outcome.interrupted else None
     for line in outcome.errors:
         complain(line)
     # With nothing read there is nothing to report; "no advertisements" would be a false statement.
     if any(source.format for source in outcome.analysis.sources):
         with Output(write) as file:
-            write_report(outcome.analysis, output, file, wants_color(color), opinion)
+            write_report(outcome.analysis, output, file, wants_color(color), opinion.found if opinion else None)
         for source in outcome.analysis.sources:
             if source.damage is not None:
                 complain(f"{source.path}: {source.damage}")
     if outcome.interrupted:
         complain("interrupted; the report covers what was read until then")
-    ctx.exit(exit_code(outcome, paths, fail_on))
+    code = exit_code(outcome, paths, fail_on)
+    if opinion is not None and opinion.error is not None:
+        complain(f"second opinion: {opinion.error}")
+        code = code if code in WORSE_THAN_NO_OPINION else Exit.UNREADABLE
+    ctx.exit(code)
 
 
 def _options(
@@ -141,24 +146,31 @@ def _analyse(paths: tuple[str, ...], options: "Options") -> "Outcome":
         return analyse(paths, options, progress)
 
 
-def _second_opinion(paths: tuple[str, ...], options: "Options") -> list[dict[str, Any]]:
-    from vrrpwatch.capture.second_opinion import compare
-    from vrrpwatch.capture.second_opinion_tshark import SecondOpinionError
+class _SecondOpinion:
+    """What tshark says otherwise: ``found`` to the end or until ``error``; ``None`` where it failed before all."""
 
-    try:
-        return [
-            {
-                "source": item.source,
-                "packet": item.packet,
-                "field": item.field,
-                "ours": item.ours,
-                "theirs": item.theirs,
-                "reason": None if item.reason is None else str(item.reason),
-            }
-            for item in compare(paths, options)
-        ]
-    except SecondOpinionError as error:
-        raise Failure(f"second opinion: {error}", Exit.UNREADABLE) from None
+    def __init__(self, paths: tuple[str, ...], options: "Options") -> None:
+        from vrrpwatch.capture import second_opinion
+        from vrrpwatch.capture.errors import CaptureError, DamagedError
+
+        self.found: list[dict[str, Any]] | None = None
+        self.error: str | None = None
+        try:
+            for item in second_opinion.compare(paths, options):
+                self.found = self.found or []
+                self.found.append(
+                    {
+                        "source": item.source,
+                        "packet": item.packet,
+                        "field": item.field,
+                        "ours": item.ours,
+                        "theirs": item.theirs,
+                        "reason": None if item.reason is None else str(item.reason),
+                    }
+                )
+            self.found = self.found or []
+        except (second_opinion.SecondOpinionError, CaptureError, DamagedError) as error:
+            self.error = str(error)
 
 
 def write_report(

@@ -128,8 +128,7 @@ class _Reading:
 
     def _fail(self, code: Exit) -> None:
         # What could not be read at all weighs more than what was read in part.
-        if self.code in (Exit.CLEAN, Exit.DAMAGED):
-            self.code = code
+        self.code = max(self.code, code, key=(Exit.CLEAN, Exit.DAMAGED, Exit.UNREADABLE, Exit.PERMISSION).index)
 
 
 class _Printer:
