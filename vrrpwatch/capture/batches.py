@@ -9,23 +9,6 @@ from numpy.typing import NDArray
 from vrrpwatch.capture import fingerprint, scan
 from vrrpwatch.core.frames import FRAME, VOLUME, Batch, ClockStep, Interface, Loss
 
-_COLUMNS = (
-    "at",
-    "packet",
-    "interface",
-    "linktype",
-    "kind",
-    "offset",
-    "captured",
-    "length",
-    "network",
-    "payload",
-    "payload_length",
-    "ifindex",
-    "vlans",
-)
-
-
 Code = tuple[type, type]
 
 
@@ -38,25 +21,27 @@ class Storage:
         arena = memoryview(bytearray(scan.ARENA_SIZE))
         self.source = source
         self.arena = arena
+        rows = bytearray(scan.MAX_ROWS * FRAME.itemsize)
         self.tables: dict[str, Any] = {
             "arena": arena,
-            "rows": _words("q", scan.MAX_ROWS * scan.COLUMNS),
+            "words": arena.cast("Q"),
+            "rows": memoryview(rows).cast("q"),
+            "hashes": memoryview(rows).cast("Q"),
+            "halves": memoryview(rows).cast("i"),
+            "ah_offsets": _words("q", scan.MAX_ROWS),
             "keys": _words("Q", scan.MAX_VOLUMES * scan.KEY_WORDS),
             "sums": _words("q", scan.MAX_VOLUMES * scan.SUM_WORDS),
             "slots": _words("q", scan.MAX_VOLUMES * 2),
             "places": _words("q", scan.MAX_VOLUMES),
             "skipped": _words("q", len(scan.SKIPPED)),
-            "ethertypes": _words("q", scan.ETHERTYPES),
             "interfaces": _words("q", scan.MAX_INTERFACES * scan.INTERFACE_WORDS),
         }
-        self.scanner = scanner(self.tables, wanted, secret[0])
-        self.fingerprints = _words("Q", scan.MAX_ROWS)
-        self.identities = _words("Q", scan.MAX_ROWS)
+        self.scanner = scanner(self.tables, source, wanted, secret[0])
         masks = _words("Q", 9)
         for count in range(9):
             masks[count] = int.from_bytes(b"\xff" * count + b"\0" * (8 - count), sys.byteorder)
-        self.hasher = hasher(secret, source, masks)
-        self.hasher.attach(self.tables["rows"], arena, arena.cast("Q"))
+        self.hasher = hasher(secret, masks)
+        self.hasher.attach(self.tables)
 
     def take(self, interfaces: tuple[Interface, ...], losses: tuple[Loss, ...]) -> Batch:
         """The batch of everything scanned since the last one."""
@@ -82,15 +67,8 @@ class Storage:
         return batch
 
     def _frames(self, count: int) -> NDArray[np.void]:
-        frames = np.zeros(count, FRAME)
-        rows = self._table("rows", np.int64, count, scan.COLUMNS)
-        for column, name in enumerate(_COLUMNS):
-            frames[name] = rows[:, column]
-        frames["source"] = self.source
-        self.hasher.hash(count, self.fingerprints, self.identities)
-        frames["fingerprint"] = np.frombuffer(self.fingerprints, np.uint64, count)
-        frames["identity"] = np.frombuffer(self.identities, np.uint64, count)
-        return frames
+        self.hasher.hash(count)
+        return np.frombuffer(self.tables["rows"], FRAME, count).copy()
 
     def _volume(self, count: int) -> NDArray[np.void]:
         volume = np.zeros(count, VOLUME)
@@ -116,9 +94,8 @@ class Storage:
             for name, count in zip(scan.SKIPPED, self._table("skipped", np.int64), strict=True)
             if count
         }
-        ethertypes = self._table("ethertypes", np.int64)
-        for ethertype in np.flatnonzero(ethertypes):
-            skipped[f"ethertype 0x{ethertype:04x}"] = int(ethertypes[ethertype])
+        for ethertype, count in self.scanner.ethertypes.items():
+            skipped[f"ethertype 0x{ethertype:04x}"] = count
         for linktype, count in self.scanner.unknown.items():
             skipped[f"unknown link type {linktype}"] = count
         return skipped

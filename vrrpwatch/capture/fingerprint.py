@@ -9,9 +9,15 @@ counter and digest, AH's sequence and ICV, the times, counter and digest of keep
 over those (what counts is the rules under which they fit), the IP identification, header checksum and flow label.
 """
 
+from typing import Any
+
 import cython
 
 _MASK = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+_SIP0 = cython.declare(cython.ulonglong, 0x736F6D6570736575)
+_SIP1 = cython.declare(cython.ulonglong, 0x646F72616E646F6D)
+_SIP2 = cython.declare(cython.ulonglong, 0x6C7967656E657261)
+_SIP3 = cython.declare(cython.ulonglong, 0x7465646279746573)
 _ADVERT = cython.declare(cython.longlong, 1)
 _ARP = cython.declare(cython.longlong, 2)
 _TRAILER = cython.declare(cython.longlong, 28)
@@ -28,15 +34,17 @@ class Sip:
     v3: cython.ulonglong
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     @cython.inline
     def start(self, key0: cython.ulonglong, key1: cython.ulonglong) -> cython.int:
-        self.v0 = key0 ^ 0x736F6D6570736575
-        self.v1 = key1 ^ 0x646F72616E646F6D
-        self.v2 = key0 ^ 0x6C7967656E657261
-        self.v3 = key1 ^ 0x7465646279746573
+        self.v0 = key0 ^ _SIP0
+        self.v1 = key1 ^ _SIP1
+        self.v2 = key0 ^ _SIP2
+        self.v3 = key1 ^ _SIP3
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     @cython.inline
     def round(self) -> cython.int:
         v0: cython.ulonglong = self.v0
@@ -64,6 +72,7 @@ class Sip:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     @cython.inline
     def add(self, word: cython.ulonglong) -> cython.int:
         self.v3 ^= word
@@ -72,6 +81,7 @@ class Sip:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(0xDEAD, check=True)
     @cython.inline
     def finish(self) -> cython.ulonglong:
         self.v2 ^= 0xFF
@@ -91,6 +101,7 @@ def siphash(key0: int, key1: int, words: list[int]) -> int:
 
 
 @cython.cfunc
+@cython.exceptval(0xDEAD, check=True)
 @cython.inline
 def read(data: cython.uchar[::1], at: cython.Py_ssize_t, count: cython.Py_ssize_t) -> cython.ulonglong:
     """``count`` octets, at most eight, as a big-endian number."""
@@ -102,6 +113,7 @@ def read(data: cython.uchar[::1], at: cython.Py_ssize_t, count: cython.Py_ssize_
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=False)
 def fold(
     data: cython.uchar[::1], at: cython.Py_ssize_t, count: cython.Py_ssize_t, total: cython.longlong
 ) -> cython.longlong:
@@ -123,57 +135,60 @@ class Hasher:
 
     key0: cython.ulonglong
     key1: cython.ulonglong
-    source: cython.longlong
     masks: cython.ulonglong[::1]
     table: cython.longlong[::1]
+    hashes: cython.ulonglong[::1]
+    halves: cython.int[::1]
+    ah_offsets: cython.longlong[::1]
     arena: cython.uchar[::1]
     words: cython.ulonglong[::1]
     content: Sip
     copy: Sip
 
-    def __init__(self, secret: tuple[int, int], source: int, masks: object) -> None:
+    def __init__(self, secret: tuple[int, int], masks: object) -> None:
         """``masks[n]`` keeps the first ``n`` octets in memory of a word, for n from 0 to 8."""
         self.key0, self.key1 = secret
-        self.source = source
         self.masks = masks
         self.content = Sip()
         self.copy = Sip()
 
-    def attach(self, table: object, arena: object, words: object) -> None:
-        """Sets where rows and frames are: the scan's ``rows`` and ``arena``, the latter also as 64-bit words."""
-        self.table = table
-        self.arena = arena
-        self.words = words
+    def attach(self, storage: dict[str, Any]) -> None:
+        """Sets where rows and frames are: what the scan writes, the arena and the rows also as unsigned words."""
+        self.table = storage["rows"]
+        self.hashes = storage["hashes"]
+        self.halves = storage["halves"]
+        self.ah_offsets = storage["ah_offsets"]
+        self.arena = storage["arena"]
+        self.words = storage["words"]
 
-    def hash(
-        self, count: cython.Py_ssize_t, fingerprints: cython.ulonglong[::1], identities: cython.ulonglong[::1]
-    ) -> None:
-        """Hashes the first ``count`` rows."""
+    def hash(self, count: cython.Py_ssize_t) -> None:
+        """Hashes the first ``count`` rows, into their last two words."""
         row: cython.Py_ssize_t
         for row in range(count):
-            self.frame(row * 14)
-            fingerprints[row] = self.content.finish()
-            identities[row] = 0 if self.table[row * 14 + 4] == _ARP else self.copy.finish()
+            self.frame(row)
+            self.hashes[row * 11 + 9] = self.content.finish()
+            self.hashes[row * 11 + 10] = 0 if self.halves[row * 22 + 7] == _ARP else self.copy.finish()
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def frame(self, row: cython.Py_ssize_t) -> cython.int:
         """Hashes one row's frame into `content` and `copy`."""
-        rows: cython.longlong[::1] = self.table
         arena: cython.uchar[::1] = self.arena
-        interface: cython.ulonglong = rows[row + 2]
-        linktype: cython.longlong = rows[row + 3]
-        kind: cython.longlong = rows[row + 4]
-        start: cython.Py_ssize_t = rows[row + 5]
-        limit: cython.Py_ssize_t = start + rows[row + 6]
-        network: cython.Py_ssize_t = start + rows[row + 8]
-        payload: cython.Py_ssize_t = start + rows[row + 9]
-        length: cython.longlong = rows[row + 10]
-        ifindex: cython.ulonglong = rows[row + 11]
-        vlans: cython.ulonglong = rows[row + 12]
-        ah: cython.Py_ssize_t = rows[row + 13]
+        halves: cython.int[::1] = self.halves
+        half: cython.Py_ssize_t = row * 22
+        where: cython.ulonglong = cython.cast(cython.ulonglong, halves[half + 4]) << 32 | halves[half + 5]
+        linktype: cython.longlong = halves[half + 6]
+        kind: cython.longlong = halves[half + 7]
+        start: cython.Py_ssize_t = self.table[row * 11 + 4]
+        limit: cython.Py_ssize_t = start + halves[half + 10]
+        network: cython.Py_ssize_t = start + halves[half + 12]
+        payload: cython.Py_ssize_t = start + halves[half + 13]
+        length: cython.longlong = halves[half + 14]
+        ifindex: cython.ulonglong = halves[half + 15]
+        vlans: cython.ulonglong = self.table[row * 11 + 8]
+        ah: cython.Py_ssize_t = self.ah_offsets[row]
         present: cython.longlong = limit - payload
-        overlong: cython.bint = payload + length > limit and payload + length > start + rows[row + 7]
-        where: cython.ulonglong = cython.cast(cython.ulonglong, self.source) << 32 | interface
+        overlong: cython.bint = payload + length > limit and payload + length > start + halves[half + 11]
         addresses: cython.ulonglong
         word: cython.Py_ssize_t
         octet: cython.Py_ssize_t
@@ -253,6 +268,7 @@ class Hasher:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def arp(self, at: cython.Py_ssize_t, limit: cython.Py_ssize_t) -> cython.int:
         """An ARP packet; of a request for somebody else only who asks (RFC 826)."""
         arena: cython.uchar[::1] = self.arena
@@ -273,6 +289,7 @@ class Hasher:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def steady(
         self,
         network: cython.Py_ssize_t,
@@ -321,6 +338,7 @@ class Hasher:
         return min(present, message + 4)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def pseudo(
         self,
         network: cython.Py_ssize_t,

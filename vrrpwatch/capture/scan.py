@@ -54,7 +54,6 @@ SKIPPED = (
     "vxlan",
     "geneve",
 )
-ETHERTYPES = 0x10000
 
 # Why `pcap` and `pcapng` returned: the next record is not all there; the batch has no room for it; no record can
 # start here; a pcapng block that holds no packet starts here.
@@ -67,7 +66,7 @@ _BLOCK = cython.declare(cython.int, 3)
 # What a batch holds at most.  The arena takes any frame (MAX_CAPTURED); its spare end lets hashes read whole words.
 ARENA_SIZE = 4 << 20
 MAX_ROWS = 1 << 14
-COLUMNS = 14
+ROW_WORDS = 11
 MAX_VOLUMES = 1 << 13
 KEY_WORDS = 8
 SUM_WORDS = 4
@@ -93,6 +92,8 @@ _MAX_BLOCK = cython.declare(cython.longlong, 1 << 19)
 # Instants stay within [0, 2**62) ns, up to the year 2116, so that differences never overflow.
 _LAST_INSTANT = cython.declare(cython.longlong, (1 << 62) - 1)
 _SECOND = cython.declare(cython.longlong, 1_000_000_000)
+_LAST_SECOND = cython.declare(cython.ulonglong, 4_611_686_018)
+_BROADCAST = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFF0000)
 _MASK = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
 _MULTIPLIER = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 
@@ -104,6 +105,7 @@ _CARP = cython.declare(cython.int, 12)
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=False)
 @cython.inline
 def u16(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.longlong:
     """Two octets, most significant first."""
@@ -111,6 +113,7 @@ def u16(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.longlong:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=False)
 @cython.inline
 def u32(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.longlong:
     """Four octets, most significant first."""
@@ -123,6 +126,7 @@ def u32(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.longlong:
 
 
 @cython.cfunc
+@cython.exceptval(0xDEAD, check=True)
 @cython.inline
 def u64(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.ulonglong:
     """Eight octets, most significant first."""
@@ -132,6 +136,7 @@ def u64(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.ulonglong:
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=False)
 @cython.inline
 def u32_ordered(buffer: cython.uchar[::1], at: cython.Py_ssize_t, big: cython.bint) -> cython.longlong:
     """Four octets in the file's byte order."""
@@ -146,6 +151,7 @@ def u32_ordered(buffer: cython.uchar[::1], at: cython.Py_ssize_t, big: cython.bi
 
 
 @cython.cfunc
+@cython.exceptval(-1, check=False)
 @cython.inline
 def is_plain(buffer: cython.uchar[::1], at: cython.Py_ssize_t, captured: cython.longlong) -> cython.int:
     """Whether an Ethernet frame is unicast, untagged TCP, ICMP or UDP to no port of interest: most are."""
@@ -188,23 +194,25 @@ def is_plain(buffer: cython.uchar[::1], at: cython.Py_ssize_t, captured: cython.
 class Scanner:
     """One source's scan: feed it records with :meth:`pcap` or :meth:`pcapng`, empty it with :meth:`reset`.
 
-    ``wanted`` is a mask with bit ``1 << kind`` set for every kind to keep; ``secret`` keys the volume table.
-    ``storage`` is what :mod:`vrrpwatch.capture.batches` makes and reads: ``rows`` has COLUMNS words a kept frame,
-    ``keys`` and ``sums`` KEY_WORDS and SUM_WORDS words a volume row, ``interfaces`` INTERFACE_WORDS words an interface
-    (link type; most ticks, multiplier, divisor and binary exponent of its clock; offset in ns; snap length; when its
-    last packet came).
+    ``number`` is the source's; ``wanted`` a mask with bit ``1 << kind`` set for every kind to keep; ``secret`` keys the
+    volume table.  ``storage`` is what :mod:`vrrpwatch.capture.batches` makes and reads: ``rows`` is an array of FRAME
+    as 64-bit words, ROW_WORDS a row, ``halves`` the same bytes as 32-bit words; ``keys`` and ``sums`` have KEY_WORDS
+    and SUM_WORDS words a volume row, ``interfaces`` INTERFACE_WORDS words an interface (link type; most ticks,
+    multiplier, divisor and binary exponent of its clock; offset in ns; snap length; when its last packet came).
     """
 
     buffer: cython.uchar[::1]
     arena: cython.uchar[::1]
     rows: cython.longlong[::1]
+    halves: cython.int[::1]
+    ah_offsets: cython.longlong[::1]
     keys: cython.ulonglong[::1]
     sums: cython.longlong[::1]
     slots: cython.longlong[::1]
     places: cython.longlong[::1]
     skipped: cython.longlong[::1]
-    ethertypes: cython.longlong[::1]
     interfaces: cython.longlong[::1]
+    number: cython.longlong
     wanted: cython.longlong
     secret: cython.ulonglong
     linktype: cython.longlong
@@ -228,6 +236,7 @@ class Scanner:
     volumes = cython.declare(cython.longlong, visibility="readonly")
     steps = cython.declare(object, visibility="readonly")
     drops = cython.declare(object, visibility="readonly")
+    ethertypes = cython.declare(object, visibility="readonly")
     unknown = cython.declare(object, visibility="readonly")
     reason = cython.declare(cython.int, visibility="readonly")
 
@@ -256,15 +265,17 @@ class Scanner:
     kind: cython.int
     volume_kind: cython.int
 
-    def __init__(self, storage: dict[str, Any], wanted: int, secret: int) -> None:
+    def __init__(self, storage: dict[str, Any], number: int, wanted: int, secret: int) -> None:
         self.arena = storage["arena"]
         self.rows = storage["rows"]
+        self.halves = storage["halves"]
+        self.ah_offsets = storage["ah_offsets"]
         self.keys = storage["keys"]
         self.sums = storage["sums"]
         self.slots = storage["slots"]
         self.places = storage["places"]
         self.skipped = storage["skipped"]
-        self.ethertypes = storage["ethertypes"]
+        self.number = number
         self.interfaces = storage["interfaces"]
         self.wanted = wanted
         self.secret = secret
@@ -281,8 +292,6 @@ class Scanner:
             self.slots[self.places[i]] = 0
         for i in range(self.skipped.shape[0]):
             self.skipped[i] = 0
-        for i in range(self.ethertypes.shape[0]):
-            self.ethertypes[i] = 0
         self.packets = 0
         self.octets = 0
         self.group_packets = 0
@@ -294,6 +303,7 @@ class Scanner:
         self.volumes = 0
         self.steps = []
         self.drops = []
+        self.ethertypes = {}
         self.unknown = {}
 
     def configure(self, linktype: int, big: bool, nano: bool, header: int) -> None:
@@ -473,6 +483,7 @@ class Scanner:
         return position
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def dropcount(self, at: cython.longlong, end: cython.longlong) -> cython.longlong:
         """The epb_dropcount among an enhanced packet block's options, 0 where there is none."""
         code: cython.longlong
@@ -493,6 +504,7 @@ class Scanner:
         return count
 
     @cython.ccall
+    @cython.exceptval(-1, check=False)
     def instant(self, word: cython.longlong, ticks: cython.ulonglong) -> cython.longlong:
         """An interface's clock reading in nanoseconds since the epoch, clamped to what instants can be."""
         exponent: cython.longlong = self.interfaces[word + 4]
@@ -508,7 +520,7 @@ class Scanner:
             if exponent > 34:
                 fraction = fraction >> (exponent - 34) if exponent < 98 else 0
                 exponent = 34
-            if seconds >= 4_611_686_018:
+            if seconds >= _LAST_SECOND:
                 result = _LAST_INSTANT
             else:
                 result = seconds * 1_000_000_000 + (fraction * 1_000_000_000 >> exponent)
@@ -526,12 +538,14 @@ class Scanner:
         return min(_LAST_INSTANT, signed)
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def step(self, ahead: cython.longlong, before: cython.longlong, after: cython.longlong) -> cython.int:
         if len(self.steps) < MAX_STEPS:
             self.steps.append((self.packet + ahead, before, after))
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def look(
         self,
         start: cython.longlong,
@@ -561,7 +575,7 @@ class Scanner:
             if at > self.sums[volume + 3]:
                 self.sums[volume + 3] = at
         if self.skip == -1:
-            self.ethertypes[self.ethertype] += 1
+            self.ethertypes[self.ethertype] = self.ethertypes.get(self.ethertype, 0) + 1
         elif self.skip == -2:
             self.unknown[self.linktype] = self.unknown.get(self.linktype, 0) + 1
         elif self.skip:
@@ -571,11 +585,12 @@ class Scanner:
         return 1
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def keep(
         self, captured: cython.longlong, length: cython.longlong, at: cython.longlong, ahead: cython.longlong
     ) -> cython.int:
         """Adds a row and copies the frame, placed so that its payload starts on a word."""
-        row: cython.Py_ssize_t = self.kept * 14
+        row: cython.Py_ssize_t = self.kept * 11
         inner: cython.longlong = self.payload - self.start
         offset: cython.Py_ssize_t = ((self.used + inner + 7) & ~7) - inner
         if captured:
@@ -586,24 +601,29 @@ class Scanner:
             else:
                 self.arena[offset : offset + captured] = self.buffer[self.start : self.start + captured]
         self.used = offset + captured
-        self.kept += 1
         self.rows[row] = at
         self.rows[row + 1] = self.packet + ahead
-        self.rows[row + 2] = self.interface
-        self.rows[row + 3] = self.linktype
-        self.rows[row + 4] = self.kind
-        self.rows[row + 5] = offset
-        self.rows[row + 6] = captured
-        self.rows[row + 7] = length
-        self.rows[row + 8] = self.offset - self.start
-        self.rows[row + 9] = inner
-        self.rows[row + 10] = self.payload_length
-        self.rows[row + 11] = self.ifindex
-        self.rows[row + 12] = self.vlans
-        self.rows[row + 13] = self.ah - self.start if self.ah >= 0 else -1
+        self.rows[row + 4] = offset
+        self.rows[row + 8] = self.vlans
+        self.ah_offsets[self.kept] = self.ah - self.start if self.ah >= 0 else -1
+        self.kept += 1
+        # The same bytes as 32-bit words.
+        row *= 2
+        self.halves[row + 4] = self.number
+        self.halves[row + 5] = self.interface
+        self.halves[row + 6] = self.linktype
+        self.halves[row + 7] = self.kind
+        self.halves[row + 10] = captured
+        self.halves[row + 11] = length
+        self.halves[row + 12] = self.offset - self.start
+        self.halves[row + 13] = inner
+        # Only a hostile jumbogram announces more than this.
+        self.halves[row + 14] = min(self.payload_length, _MAX_LENGTH)
+        self.halves[row + 15] = self.ifindex
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-2, check=False)
     def find_volume(self, second: cython.longlong) -> cython.longlong:
         """The position in ``sums`` of the frame's volume row, made where there is none; -1 where there is no room."""
         buffer: cython.uchar[::1] = self.buffer
@@ -633,7 +653,7 @@ class Scanner:
                     | cython.cast(cython.ulonglong, u16(buffer, self.destination_mac + 4)) << 16
                 )
             elif self.broadcast:
-                key0 = 0xFFFFFFFFFFFF0000
+                key0 = _BROADCAST
             if self.source_mac >= 0:
                 key2 = (
                     cython.cast(cython.ulonglong, u32(buffer, self.source_mac)) << 32
@@ -694,6 +714,7 @@ class Scanner:
         return entry
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def dissect(self) -> cython.int:
         """Takes the frame apart: addresses, tags, protocol, payload, kind; the twin of `wire.link.dissect`."""
         self.offset = self.start
@@ -734,6 +755,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def is_group(self) -> cython.int:
         """Whether IP sends to a group: multicast or the limited broadcast."""
         if self.family == 6:
@@ -743,6 +765,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def link(self) -> cython.int:
         """The link header: leaves `ethertype` and `offset` at what it carries."""
         start: cython.longlong = self.start
@@ -824,6 +847,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def cooked(self, packet_type: cython.longlong) -> cython.int:
         """A cooked frame's packet type: 1 broadcast, 2 multicast, 4 outgoing, where only IP knows (if_packet.h)."""
         self.broadcast = packet_type == 1
@@ -834,11 +858,13 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def is_inet6(self, family: cython.longlong) -> cython.bint:
         """Whether it is one of the systems' address families for IPv6 (Linux 10, NetBSD 24, FreeBSD 28, macOS 30)."""
         return family == 10 or family == 24 or family == 28 or family == 30
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def ppp(self) -> cython.int:
         """PPP's protocol field at `offset`, one octet where it is compressed (RFC 1661 §6.5)."""
         protocol: cython.longlong
@@ -870,6 +896,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def shims(self) -> cython.int:
         """Follows VLAN tags, SNAP, PPPoE and MPLS, each where it may stand, to a network protocol."""
         tags: cython.longlong = 0
@@ -908,6 +935,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def pppoe(self) -> cython.int:
         """A PPPoE session header and PPP's protocol field (RFC 2516)."""
         if self.offset + 6 > self.limit:
@@ -922,6 +950,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def mpls(self) -> cython.int:
         """An MPLS label stack (RFC 3032); what lies below names no type, so its first nibble decides (RFC 4928 §3)."""
         label: cython.longlong
@@ -951,6 +980,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def ipv4(self) -> cython.int:
         """An IPv4 header and what follows it (RFC 791)."""
         at: cython.longlong = self.offset
@@ -992,6 +1022,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def ipv6(self) -> cython.int:
         """An IPv6 header, its extension headers, and what follows them (RFC 8200)."""
         at: cython.longlong = self.offset
@@ -1043,6 +1074,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def transport(self) -> cython.int:
         """What follows the IP header, past an Authentication Header where there is one (RFC 4302)."""
         at: cython.longlong = self.payload
@@ -1081,6 +1113,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def classify(self) -> cython.int:
         """Names what an IP packet carries, by protocol, port or message type."""
         at: cython.longlong = self.payload
@@ -1147,6 +1180,7 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
     def name_frame(self) -> cython.int:
         """Names what a group frame without IP carries: bridges' and neighbours' protocols."""
         at: cython.longlong = self.offset
