@@ -412,7 +412,11 @@ def _widen(keys: Column, columns: tuple[Column, ...]) -> tuple[Column, tuple[Col
     More traffic only ever makes more buckets, so the final width does not depend on when this is asked.
     """
     doublings = 0
-    while len(keys) and (len(keys) > MAX_SERIES or int(keys[-1] >> _SHIFT) - int(keys[0] >> _SHIFT) >= MAX_BUCKETS):
+    while len(keys):
+        span = int(keys[-1] >> _SHIFT) - int(keys[0] >> _SHIFT)
+        # Seconds before and after the epoch never share a bucket, so two is as few as there may be.
+        if span <= 1 or (len(keys) <= MAX_SERIES and span < MAX_BUCKETS):
+            break
         halved = (keys >> _SHIFT >> 1 << _SHIFT) | (keys & _MASK)
         keys, columns = grouped(halved, columns, (np.add, np.add))
         doublings += 1
