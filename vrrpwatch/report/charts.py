@@ -4,14 +4,14 @@ Every drawing has a title and a description for those who cannot see it, and col
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from vrrpwatch.core.analysis import GroupInfo, Tenure, VolumeInfo
 from vrrpwatch.core.model import NANOSECONDS, Event, Instant
 from vrrpwatch.report.markup import child, element
 from vrrpwatch.report.phrases import event_text
+from vrrpwatch.report.stretches import stretches
 from vrrpwatch.report.units import clock, date, duration, rate, router_name
 from vrrpwatch.wire.values import IPAddress
 
@@ -55,11 +55,8 @@ def mastership(group: GroupInfo, events: Sequence[Event], scale: Scale, number: 
     svg = _drawing(BAR + 14 + AXIS, f"Who held {router_name(group.key)}", timeline_text(group), f"mastership-{number}")
     order = {speaker.key.ip: index for index, speaker in enumerate(group.speakers)}
     child(svg, "rect", x=0, y=14, width=WIDTH, height=BAR, class_="nobody")
-    shown = group.timeline[:MAX_TENURES]
-    for tenure, follower in zip_longest(shown, shown[1:]):
-        # A contest begins within the tenure of the master that it is about.
-        until = tenure.last if follower is None else min(tenure.last, follower.first)
-        _tenure(svg, replace(tenure, last=until), scale, order)
+    for tenure in stretches(group.timeline)[:MAX_TENURES]:
+        _tenure(svg, tenure, scale, order)
     for event in events[:MAX_EVENTS]:
         x = min(max(scale.x(event.at), 4), WIDTH - 4)
         mark = child(svg, "path", d=f"M{x - 4:.1f} 2 L{x + 4:.1f} 2 L{x:.1f} 12 Z", class_=f"event {event.kind}")
@@ -100,11 +97,12 @@ def timeline_text(group: GroupInfo) -> str:
     if not group.timeline:
         return "No mastership is known."
     parts = []
-    for tenure in group.timeline[:20]:
+    shown = stretches(group.timeline)
+    for tenure in shown[:20]:
         who = " and ".join(map(str, tenure.holders)) or "nobody"
         contest = " (contested)" if len(tenure.holders) > 1 else ""
         parts.append(f"{clock(tenure.first, 0)} to {clock(tenure.last, 0)} {who}{contest}")
-    more = len(group.timeline) - 20
+    more = len(shown) - 20
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
 
 

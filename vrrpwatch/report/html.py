@@ -178,10 +178,15 @@ def _group(group: GroupInfo, events: Sequence[Event], scale: charts.Scale, numbe
             " ",
             element("span", f"{phrases.STATE_SYMBOLS[group.state]} {group.state}", class_=f"state {kind}"),
         ),
-        charts.mastership(group, events, scale, number) if group.timeline else None,
+        _scroll(charts.mastership(group, events, scale, number)) if group.timeline else None,
         facts,
         class_="card",
     )
+
+
+def _scroll(content: Element) -> Element:
+    """On a narrow screen what is wide scrolls by itself instead of shrinking beyond reading."""
+    return element("div", content, class_="scroll", tabindex=0)
 
 
 def _fact(facts: Element, name: str, text: str) -> None:
@@ -196,7 +201,7 @@ def _table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequ
         cells = zip(row, columns, strict=True)
         lines.append(element("tr", *(element("td", cell, class_=kind) for cell, (_, kind) in cells)))
     table = element("table", element("caption", caption), element("thead", head), element("tbody", *lines))
-    return element("div", table, class_="scroll")
+    return _scroll(table)
 
 
 def _events(events: Sequence[Event]) -> Element:
@@ -244,7 +249,7 @@ def _multicast(analysis: Analysis, scale: charts.Scale) -> Element:
     )
     for number, volume in enumerate(volume for volume in volumes[:MAX_CHARTS] if volume.series):
         title = f"{volume.destination} ({volume.protocol}) on {volume.segment}"
-        child(section, "figure", element("h3", title), charts.volume(volume, scale, number), class_="card")
+        child(section, "figure", element("h3", title), _scroll(charts.volume(volume, scale, number)), class_="card")
     return section
 
 

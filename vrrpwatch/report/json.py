@@ -18,6 +18,7 @@ from vrrpwatch.core.analysis import (
     VolumeInfo,
 )
 from vrrpwatch.core.model import Event, Finding, Instant, SpeakerKey
+from vrrpwatch.report.stretches import stretches
 from vrrpwatch.report.units import rfc3339
 
 SCHEMA: Final = "vrrpwatch/analysis/1"
@@ -111,7 +112,7 @@ def group_object(group: GroupInfo) -> Object:
         if group.successor is None
         else {"ip": str(group.successor.ip), "in_seconds": _number(group.successor.in_seconds)},
         "listeners": [_listener(listener) for listener in group.listeners],
-        "timeline": [_tenure(tenure) for tenure in group.timeline],
+        "timeline": [_tenure(tenure) for tenure in stretches(group.timeline)],
     }
 
 
