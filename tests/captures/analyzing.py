@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.lab.frames import Heard, adverts, read_frames
+from tests.lab.frames import Heard, adverts, multicast, read_frames
 
 _MAIN = "import sys; from vrrpwatch.cli.main import main; sys.exit(main())"
 
@@ -100,6 +100,11 @@ def compare_with_packets(path: Path, found: Json) -> None:
     assert found["totals"]["adverts"] == len(heard)
     counts = Counter(one.group for one in heard)
     assert {group["key"]: group["adverts"] for group in found["groups"]} == counts
+    volume = multicast(frames)
+    told = {(row["segment"], row["destination"]): (row["packets"], row["bytes"]) for row in found["multicast"]}
+    assert told == volume
+    assert found["totals"]["multicast_packets"] == sum(packets for packets, _ in volume.values())
+    assert found["totals"]["multicast_bytes"] == sum(size for _, size in volume.values())
     for event in found["events"]:
         _compare_event(event, [one for one in heard if one.group == event["group"]])
 

@@ -72,6 +72,19 @@ def announcements(frames: list[Frame]) -> list[Announced]:
     return [announced for frame in frames if (announced := _announcement(frame)) is not None]
 
 
+def multicast(frames: list[Frame]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Packets and bytes by segment and destination (the IP one, else the MAC) of all frames with the group bit set."""
+    volume: dict[tuple[str, str], tuple[int, int]] = {}
+    for frame in frames:
+        if frame.data[0] & 1:
+            segment, kind, data = _network(frame)
+            ends = {0x0800: data[16:20], 0x86DD: data[24:40]}
+            to = str(ipaddress.ip_address(ends[kind])) if kind in ends else frame.data[:6].hex(":")
+            packets, size = volume.get((segment, to), (0, 0))
+            volume[segment, to] = (packets + 1, size + len(frame.data))
+    return volume
+
+
 def _pcap(data: bytes, name: str) -> Iterator[Frame]:
     offset, packet = _PCAP_HEADER, 0
     while offset + 16 <= len(data):

@@ -22,10 +22,13 @@ _MODULES = (failovers, troubles)
 def main(arguments: list[str] | None = None) -> int:
     """Records the named samples, or all; returns 0, or 1 after a message about the first that failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.record", description=__doc__)
-    parser.add_argument("name", nargs="*", choices=[[], *SCENARIOS], metavar="NAME", help=", ".join(SCENARIOS))
+    parser.add_argument("name", nargs="*", metavar="NAME", help=f"which (default: all of {', '.join(SCENARIOS)})")
     parser.add_argument("--into", type=Path, default=CAPTURES, help="folder to write to (default: captures/)")
     parser.add_argument("--here", action="store_true", help="use this kernel also where VLAN devices are needed")
     options = parser.parse_args(arguments)
+    unknown = [name for name in options.name if name not in SCENARIOS]
+    if unknown:
+        parser.error(f"no sample is called {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
     wanted = [SCENARIOS[name] for name in options.name] or list(SCENARIOS.values())
     for scenario in wanted:
         guest = scenario.guest and not options.here

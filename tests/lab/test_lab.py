@@ -47,3 +47,9 @@ def test_recording_without_root_says_what_it_needs(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert main(["keepalived-crash"]) == 1
     assert capsys.readouterr().err == "keepalived-crash: the lab needs root: it makes network namespaces\n"
+
+
+def test_recording_an_unknown_sample_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["keepalived-crsh"])
+    assert "no sample is called keepalived-crsh; there are keepalived-v2-healthy, " in capsys.readouterr().err
