@@ -118,16 +118,16 @@ def volume(info: VolumeInfo, scale: Scale, number: int) -> Element:
     base = CHART + 14
     child(svg, "line", x1=0, x2=WIDTH, y1=14, y2=14, class_="grid")
     child(svg, "line", x1=0, x2=WIDTH, y1=base, y2=base, class_="grid")
-    points = [f"M{scale.x(info.first):.1f} {base}"]
     step = info.bucket * NANOSECONDS
-    # Buckets are whole seconds counted from the first packet's second on.
-    start = info.first // NANOSECONDS * NANOSECONDS
+    # Buckets begin at multiples of their width, so the first may begin before its first packet.
+    start = info.first // step * step
+    points = [f"M{scale.x(start):.1f} {base}"]
     for index, value in enumerate(rates):
         y = base - (CHART * value / top if top else 0)
         left, right = scale.x(start + index * step), scale.x(start + (index + 1) * step)
         points.append(f"L{left:.1f} {y:.1f} L{max(right, left + 1):.1f} {y:.1f}")
     end = scale.x(start + len(rates) * step)
-    points.append(f"L{max(end, scale.x(info.first) + 1):.1f} {base} Z")
+    points.append(f"L{max(end, scale.x(start) + 1):.1f} {base} Z")
     child(svg, "path", d=" ".join(points), class_="area")
     child(svg, "text", f"{rate(top)} packets/s", x=4, y=11, class_="tick start")
     _axis(svg, scale, base)
