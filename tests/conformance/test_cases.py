@@ -137,9 +137,8 @@ def pieces_of(case: dict[str, Any], stage: Stage, cut: random.Random | None) -> 
             size = 1 if cut is None else cut.randint(1, len(heard))
             part, heard = heard[:size], heard[size:]
             gaps = [b[0] - a[0] for a, b in zip(part, part[1:], strict=False)]
-            late = sum(gap > content.late_after for gap in gaps)
             pieces.append(
-                Piece(content, 0, part[0][0], part[-1][0], size, part[0][1], part[-1][1], max(gaps, default=0), late)
+                Piece(content, 0, part[0][0], part[-1][0], size, part[0][1], part[-1][1], max(gaps, default=0))
             )
     return pieces
 
@@ -150,8 +149,8 @@ def told(events: list[Event]) -> list[list[Any]]:
         [
             round((event.at - START) / 1e9, 6),
             event.kind,
-            names[event.old] if event.old is not None else "",  # type: ignore[index]
-            names[event.new] if event.new is not None else "",  # type: ignore[index]
+            names[event.old] if event.old is not None else "",
+            names[event.new] if event.new is not None else "",
             event.cause or "",
             "" if event.gap is None else round(event.gap, 6),
             "" if event.expected_gap is None else event.expected_gap,

@@ -290,7 +290,7 @@ class Checks:
             "late-adverts",
             advert,
             run.first if voice.late_since is None else voice.late_since,
-            run.last,
+            run.first,
             voice.late if before < LATE_ADVERTS else run.late,
             f"{voice.late} advertisements of {advert.speaker.ip} came late, up to {_seconds(voice.late_gap)} apart "
             f"instead of {seconds(advert.interval)}: an overloaded host or a lossy link, close to a needless takeover",

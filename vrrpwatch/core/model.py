@@ -128,10 +128,12 @@ class Advert:
 
 @dataclass(slots=True)
 class Run:
-    """A stretch of advertisements with identical content and no gap beyond the speaker's master-down time.
+    """A stretch of advertisements with identical content and no gap beyond one and a half intervals.
 
-    Two runs of one content that touch (gap within the master-down time) say the same as their union: cutting a run
-    anywhere changes no result.  ``greatest_gap`` is in nanoseconds; ``late`` counts gaps above 1.5 intervals.
+    A master that yields to a better one may be back within its master-down time, so a missed advertisement ends a run.
+    Two runs of one content that touch say the same as their union: cutting a run anywhere changes no result.
+    ``late`` is 1 if the run follows another of its content within the master-down time: its first advertisement was
+    late.  ``greatest_gap`` is in nanoseconds and includes the one before a late run.
     """
 
     advert: Advert

@@ -70,7 +70,7 @@ class Contents:
 
 
 class Piece(NamedTuple):
-    """A stretch of one content inside one batch; ``greatest_gap`` and the gaps counted in ``late`` lie inside it."""
+    """A stretch of one content inside one batch, without a late gap."""
 
     content: Content
     source: int
@@ -80,7 +80,6 @@ class Piece(NamedTuple):
     first_packet: int
     last_packet: int
     greatest_gap: int
-    late: int
 
 
 def cut_pieces(
@@ -100,17 +99,16 @@ def cut_pieces(
     which, when = index[order], at[order]
     gap = np.maximum(np.diff(when), 0)
     same = which[1:] == which[:-1]
-    starts = np.flatnonzero(np.concatenate(([True], ~same | (gap > contents.down[which[1:]]))))
+    starts = np.flatnonzero(np.concatenate(([True], ~same | (gap > contents.late_after[which[1:]]))))
     ends = np.append(starts[1:], len(which)) - 1
     inside = np.concatenate((gap, [0]))
     inside[ends] = 0
     greatest = np.maximum.reduceat(inside, starts)
-    late = np.add.reduceat((inside > contents.late_after[which]).astype(np.int64), starts)
     last = np.maximum.reduceat(when, starts)
     rows = order[starts]
     pieces = [
-        Piece(contents.items[content], origin, begin, end, count, number, last_number, widest, tardy)
-        for content, origin, begin, end, count, number, last_number, widest, tardy in zip(
+        Piece(contents.items[content], origin, begin, end, count, number, last_number, widest)
+        for content, origin, begin, end, count, number, last_number, widest in zip(
             which[starts].tolist(),
             source[rows].tolist(),
             when[starts].tolist(),
@@ -119,7 +117,6 @@ def cut_pieces(
             packet[rows].tolist(),
             packet[order[ends]].tolist(),
             greatest.tolist(),
-            late.tolist(),
             strict=True,
         )
     ]
@@ -128,18 +125,20 @@ def cut_pieces(
 
 
 def join(piece: Piece) -> tuple[Run, bool, Run | None]:
-    """Adds ``piece`` to its content's open run, or opens one: the run, whether it is new, and the run it closed."""
+    """Adds ``piece`` to its content's open run, or opens one.
+
+    Returns the run, whether its content is new (not said within the master-down time before), and the run it closed.
+    """
     content = piece.content
     run = content.run
-    if run is not None:
-        gap = max(piece.first - run.last, 0)
-        if gap <= content.down:
-            run.last = max(run.last, piece.last)
-            run.last_packet = piece.last_packet
-            run.count += piece.adverts
-            run.greatest_gap = max(run.greatest_gap, gap, piece.greatest_gap)
-            run.late += piece.late + (gap > content.late_after)
-            return run, False, None
+    gap = max(piece.first - run.last, 0) if run is not None else None
+    if run is not None and gap is not None and gap <= content.late_after:
+        run.last = max(run.last, piece.last)
+        run.last_packet = piece.last_packet
+        run.count += piece.adverts
+        run.greatest_gap = max(run.greatest_gap, gap, piece.greatest_gap)
+        return run, False, None
+    late = gap if gap is not None and gap <= content.down else 0
     opened = Run(
         content.advert,
         piece.source,
@@ -148,8 +147,8 @@ def join(piece: Piece) -> tuple[Run, bool, Run | None]:
         piece.adverts,
         piece.first_packet,
         piece.last_packet,
-        piece.greatest_gap,
-        piece.late,
+        max(piece.greatest_gap, late),
+        int(late > 0),
     )
     content.run = opened
-    return opened, True, run
+    return opened, late == 0, run

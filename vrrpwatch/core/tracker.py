@@ -24,6 +24,7 @@ from vrrpwatch.core.model import (
     SpeakerKey,
     nanoseconds,
 )
+from vrrpwatch.core.runs import LATE_RATIO
 
 # A timer that fires a little early has still timed out (FRR truncates its skew and is up to 7 ms early).
 TIMEOUT_TOLERANCE = 0.05
@@ -58,7 +59,13 @@ class Voice:
 
     @property
     def deadline(self) -> Instant:
+        """When its stretch is over unless it is heard again."""
         return self.last + self.silent_after
+
+    @property
+    def overdue(self) -> Instant:
+        """When it has missed an advertisement."""
+        return self.last + nanoseconds(LATE_RATIO * self.advert.interval)
 
 
 @dataclass(slots=True)
@@ -140,7 +147,7 @@ class Tracker:
     @property
     def deadline(self) -> Instant | None:
         """When silence next means something, if nothing more is heard."""
-        deadlines = [voice.deadline for voice in self.voices.values() if voice.ended is None]
+        deadlines = [self._verdict_at(voice) for voice in self.voices.values() if voice.ended is None]
         if self.master is not None and not self._excused:
             deadlines.append(self._lost_at)
         return min(deadlines, default=None)
@@ -148,7 +155,7 @@ class Tracker:
     def advance(self, now: Instant, *, inclusive: bool = False) -> None:
         """Takes the decisions that silence up to ``now`` brings, in the order in which they fall due."""
         while (due := self.deadline) is not None and (due < now or (inclusive and due == now)):
-            silent = [v for v in self.voices.values() if v.ended is None and v.deadline <= due]
+            silent = [v for v in self.voices.values() if v.ended is None and self._verdict_at(v) <= due]
             # Challengers first: whether they were still there matters to the verdict on the master.
             for voice in sorted(silent, key=lambda v: (v is self.master, v.since, str(v.key.ip))):
                 self._fell_silent(voice)
@@ -165,7 +172,7 @@ class Tracker:
         if heirs:
             heir = heirs[0]
             gap = (heir.since - master.last) / NANOSECONDS
-            overdue = now - master.last > nanoseconds(1.5 * master.advert.interval)
+            overdue = now > master.overdue
             timed_out = gap >= (1 - TIMEOUT_TOLERANCE) * takeover_wait(heir.first_advert, master.advert)
             if overdue or timed_out or outranks(heir.first_advert, master.advert):
                 master.ended = "silent"
@@ -185,6 +192,17 @@ class Tracker:
         if any(overlap.confirmed for overlap in self.overlaps.values()):
             return "contested"
         return "lost" if self.master is None or self.master.ended == "resigned" else "held"
+
+    def _verdict_at(self, voice: Voice) -> Instant:
+        """When silence decides on a speaker; a master that faces a better one has yielded once it misses a turn."""
+        if voice is self.master and self._is_outranked(voice):
+            return min(voice.overdue, voice.deadline)
+        return voice.deadline
+
+    def _is_outranked(self, master: Voice) -> bool:
+        facing = [self.voices[key] for key, overlap in self.overlaps.items() if not overlap.confirmed]
+        came = [stint for stint in self._stints if stint.since >= master.last]
+        return any(outranks(rival.first_advert, master.advert) for rival in (*facing, *came))
 
     @property
     def _lost_at(self) -> Instant:
