@@ -176,7 +176,7 @@ def is_plain(buffer: cython.uchar[::1], at: cython.Py_ssize_t, captured: cython.
         return 0
     if kind == 6 or kind == 1:
         return 1
-    # High octets of the ports 1985, 2029, 3222, 3780, 4789, 6081, 8472 and 8848.
+    # High octets of the ports 1985, 2029, 3222, 3780, 3781, 4789, 6081, 8472 and 8848.
     return (
         kind == 17
         and port != 0x07
@@ -283,6 +283,11 @@ class Scanner:
         self.packet = 0
         self.volumes = 0
         self.interface = 0
+        self.section = 0
+        self.described = 0
+        self.big = False
+        self.reason = 0
+        self.status = _SHORT
         self.reset()
 
     def reset(self) -> None:
@@ -1130,7 +1135,7 @@ class Scanner:
             kind = 24
             if self.later == 0 and at + 8 <= limit:
                 port = u16(self.buffer, at + 2)
-                if port == 3780:
+                if port == 3780 or port == 3781:
                     kind = 7
                 elif port == 8848:
                     kind = 8

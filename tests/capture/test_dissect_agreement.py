@@ -1,0 +1,106 @@
+"""The scan leaves every frame where `dissect` leaves it, and names what stops it in the same words."""
+
+import os
+import struct
+from collections import Counter
+
+from tests.capture import files
+from tests.fuzz.test_wire import mutated
+from vrrpwatch.core.frames import Kind, unpack_vlans
+from vrrpwatch.wire.ip import UDP
+from vrrpwatch.wire.link import dissect
+from vrrpwatch.wire.values import Ipv6, Packet
+
+CASES = int(os.environ.get("VRRPWATCH_FUZZ", "20000"))
+STRETCH = 2000
+PORTS = {
+    3780: Kind.CONNTRACKD,
+    3781: Kind.CONNTRACKD,
+    8848: Kind.IPVS,
+    1985: Kind.HSRP,
+    2029: Kind.HSRP,
+    3222: Kind.GLBP,
+    5353: Kind.MDNS,
+    1900: Kind.SSDP,
+    5355: Kind.LLMNR,
+    67: Kind.DHCP,
+    68: Kind.DHCP,
+    546: Kind.DHCP,
+    547: Kind.DHCP,
+}
+PROTOCOLS = {1: Kind.ICMP, 6: Kind.TCP, 89: Kind.OSPF, 103: Kind.PIM, 240: Kind.PFSYNC}
+MESSAGES = {130: Kind.MLD, 131: Kind.MLD, 132: Kind.MLD, 143: Kind.MLD, 135: Kind.ND, 136: Kind.ND}
+
+
+def kind_of(packet: Packet) -> Kind:
+    """What a frame that `dissect` followed to its end is kept as."""
+    if packet.network is None:
+        return Kind.ARP
+    if packet.protocol == 112:
+        return Kind.ADVERT
+    if packet.authentication is not None:
+        return Kind.AH_OTHER
+    if packet.protocol == 17:
+        udp = UDP.unpack(packet.payload)
+        return Kind.UDP if udp is None else PORTS.get(udp.destination_port, Kind.UDP)
+    if isinstance(packet.network, Ipv6):
+        if packet.protocol == 58:
+            return MESSAGES.get(packet.payload[0], Kind.ICMPV6) if packet.payload else Kind.ICMPV6
+    elif packet.protocol == 2:
+        return Kind.IGMP
+    return PROTOCOLS.get(packet.protocol or 0, Kind.IP)
+
+
+def agree(first: int, count: int) -> None:
+    """Reads ``count`` cases as one pcapng capture, an interface each, and takes each apart beside it."""
+    packets: dict[int, tuple[bytes, Packet]] = {}
+    capture = [files.section()]
+    links: dict[int, int] = {}
+    for number in range(count):
+        frame, linktype, length = mutated(first + number)
+        linktype &= 0xFFFF
+        length = max(0, min(length, 0x7FFFFFFF))
+        if linktype not in links:
+            links[linktype] = len(links)
+            capture.append(files.interface(linktype))
+        capture.append(files.enhanced(frame, 10**15, links[linktype], length=length))
+        packets[number + 1] = frame, dissect(frame, linktype, length)
+    result = files.read(b"".join(capture))
+    assert (result.damage, result.packets) == (None, count)
+
+    followed = {number: packet for number, (_, packet) in packets.items() if packet.skipped is None}
+    assert [int(row["packet"]) for row in result.frames] == sorted(followed)
+    for row, content in zip(result.frames, result.contents(), strict=True):
+        number = int(row["packet"])
+        frame, packet = packets[number]
+        expected = (
+            packet.network_offset,
+            packet.payload_offset,
+            min(packet.payload_length, 0x7FFFFFFF),
+            (packet.ifindex or 0) & 0x7FFFFFFF,
+            kind_of(packet),
+        )
+        got = tuple(int(row[name]) for name in ("network", "payload", "payload_length", "ifindex", "kind"))
+        assert got == expected, (first + number - 1, packet)
+        assert unpack_vlans(int(row["vlans"])) == packet.vlans
+        assert content == frame
+    assert result.skipped == Counter(packet.skipped for _, packet in packets.values() if packet.skipped)
+    assert sum(batch.multicast_packets for batch in result.batches) == sum(p.group for _, p in packets.values())
+    assert int(result.volume["packets"].sum()) == sum(p.group for _, p in packets.values())
+
+
+def test_mutated_frames() -> None:
+    for first in range(0, CASES, STRETCH):
+        agree(first, min(STRETCH, CASES - first))
+
+
+def test_ports_of_no_interest_beside_those_of_interest() -> None:
+    """The fast way out looks at the upper octet of a port only: every port must still come out right."""
+    frames = []
+    for port in range(65536):
+        packet = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + bytes(8)
+        frames.append(bytes(12) + b"\x08\0" + packet + struct.pack("!HHHH", 9, port, 8, 0))
+    wanted = frozenset((Kind.CONNTRACKD, Kind.IPVS, Kind.HSRP, Kind.GLBP))
+    result = files.read(files.pcap(frames), wanted=wanted)
+    assert [int(row["packet"]) - 1 for row in result.frames] == [1985, 2029, 3222, 3780, 3781, 8848]
+    assert result.skipped == {"vxlan": 2, "geneve": 1}
