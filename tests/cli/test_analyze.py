@@ -113,6 +113,14 @@ def test_interrupted_tells_what_was_learnt(run: Run, stand: Stand) -> None:
     assert "interrupted" in result.stderr
 
 
+def test_interrupted_before_anything_was_read(run: Run, stand: Stand) -> None:
+    source = replace(sample.empty().sources[0], format="", packets=0)
+    stand.outcome = Outcome(replace(sample.empty(), sources=(source,)), (), True)
+    result = run("analyze", "a.pcap")
+    assert (result.exit_code, result.stdout) == (Exit.INTERRUPTED, "")
+    assert result.stderr == "vrrpwatch: interrupted before anything was read\n"
+
+
 def test_writes_to_a_file(run: Run, stand: Stand, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     result = run("analyze", "--output", "html", "-o", str(target), "a.pcap")

@@ -104,14 +104,19 @@ def analyze(
     for line in outcome.errors:
         complain(line)
     # With nothing read there is nothing to report; "no advertisements" would be a false statement.
-    if any(source.format for source in outcome.analysis.sources):
+    reportable = any(source.format for source in outcome.analysis.sources)
+    if reportable:
         with Output(write) as file:
             write_report(outcome.analysis, output, file, wants_color(color), opinion.found if opinion else None)
         for source in outcome.analysis.sources:
             if source.damage is not None:
                 complain(f"{source.path}: {source.damage}")
     if outcome.interrupted:
-        complain("interrupted; the report covers what was read until then")
+        complain(
+            "interrupted; the report covers what was read until then"
+            if reportable
+            else "interrupted before anything was read"
+        )
     code = exit_code(outcome, paths, fail_on)
     if opinion is not None and opinion.error is not None:
         complain(f"second opinion: {opinion.error}")

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from vrrpwatch import __version__
 from vrrpwatch.core.analysis import Analysis, GroupInfo, SourceInfo, VolumeInfo
-from vrrpwatch.core.model import Event, Finding
+from vrrpwatch.core.model import Event, Finding, GroupKey
 from vrrpwatch.report import charts, phrases
 from vrrpwatch.report.markup import Content, append, child, element, html_document
 from vrrpwatch.report.units import (
@@ -143,8 +143,11 @@ def _finding(finding: Finding, analysis: Analysis) -> Element:
 
 
 def _groups(analysis: Analysis, scale: charts.Scale) -> Element:
+    events: dict[GroupKey, list[Event]] = {}
+    for event in analysis.events:
+        events.setdefault(event.group, []).append(event)
     cards = [
-        _group(group, [event for event in analysis.events if event.group == group.key], scale, number)
+        _group(group, events.get(group.key, []), scale, number)
         for number, group in enumerate(analysis.groups[:MAX_GROUPS])
     ]
     note = element("p", "State, master and successor are those when the capture ended. Times are UTC.", class_="note")
