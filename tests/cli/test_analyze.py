@@ -89,6 +89,11 @@ def test_an_unreadable_capture_does_not_stop_the_others(run: Run, stand: Stand) 
     assert result.stderr == "vrrpwatch: x.pcap: is not a capture; give a pcap or pcapng file\n"
 
 
+def test_file_names_cannot_steer_the_terminal(run: Run, stand: Stand) -> None:
+    stand.outcome = Outcome(WHOLE, ("\x1b[2J\n\udcff.pcap: is empty",), False)
+    assert run("analyze", "a.pcap").stderr == "vrrpwatch: \\x1b[2J\\x0a\\xff.pcap: is empty\n"
+
+
 def test_nothing_readable_makes_no_report(run: Run, stand: Stand) -> None:
     source = replace(sample.empty().sources[0], format="", packets=0)
     stand.outcome = Outcome(replace(sample.empty(), sources=(source,)), ("x.pcap: is a directory",), False)

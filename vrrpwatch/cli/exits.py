@@ -6,6 +6,11 @@ from typing import IO, Any
 
 import click
 
+from vrrpwatch.wire.text import safe_text
+
+# A path may take 4,096 bytes, each shown as four characters at worst; what is wrong with it must still be read.
+MAX_LINE = 20_000
+
 
 class Exit(IntEnum):
     """What each exit code means; where several apply, the gravest for whoever trusts the output."""
@@ -28,13 +33,13 @@ class Failure(click.ClickException):
         self.exit_code = code  # type: ignore[misc]  # declared for the class, read from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
-        complain(self.message, file)
+        for line in self.message.split("\n"):
+            complain(line, file)
 
 
-def complain(message: str, file: IO[Any] | None = None) -> None:
-    """Says what is wrong on standard error, a line each, in the form of every Unix tool."""
-    for line in message.splitlines():
-        click.echo(f"vrrpwatch: {line}", file=file, err=file is None)
+def complain(line: str, file: IO[Any] | None = None) -> None:
+    """Says what is wrong on standard error in one line, in the form of every Unix tool; a file may have any name."""
+    click.echo(f"vrrpwatch: {safe_text(line, MAX_LINE)}", file=file, err=file is None)
 
 
 def unreadable(paths: tuple[str, ...]) -> Exit:
