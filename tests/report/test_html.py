@@ -70,6 +70,7 @@ def test_policy_allows_the_page_style_and_nothing_else() -> None:
 
 def test_light_and_dark() -> None:
     text = to_html(sample.sample())
+    assert text.isascii()
     assert "color-scheme: light dark" in text
     assert "prefers-color-scheme: dark" in text
 

@@ -37,8 +37,8 @@ def child(parent: Element, tag: str, *content: Content, **attributes: str | int 
 
 
 def html_document(root: Element) -> str:
-    """The document as text, its type declared."""
-    return "<!DOCTYPE html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
+    """The document as ASCII text, so that it is the same in every encoding, with its type declared."""
+    return "<!DOCTYPE html>\n" + tostring(root, encoding="us-ascii", method="html").decode() + "\n"
 
 
 def _name(name: str) -> str:
