@@ -38,7 +38,8 @@ def child(parent: Element, tag: str, *content: Content, **attributes: str | int 
 
 def html_document(root: Element) -> str:
     """The document as ASCII text, so that it is the same in every encoding, with its type declared."""
-    return "<!DOCTYPE html>\n" + tostring(root, encoding="us-ascii", method="html").decode() + "\n"
+    page: bytes = tostring(root, encoding="us-ascii", method="html")
+    return f"<!DOCTYPE html>\n{page.decode()}\n"
 
 
 def _name(name: str) -> str:
