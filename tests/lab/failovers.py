@@ -7,14 +7,14 @@ from tests.lab.network import Host
 from tests.lab.recorder import Recording
 from tests.lab.stage import ALPHA, BRAVO, CHARLIE, GATEWAY, SERVICE, Stage, address, mac, scenario
 
-A, B, C = address(ALPHA), address(BRAVO), address(CHARLIE)
+A, B = address(ALPHA), address(BRAVO)
 
 
 def _version2(priority: int, *, auth: str | None = None, password: str = "") -> Instance:
     return Instance(vrid=51, priority=priority, addresses=(f"{GATEWAY}/24",), auth=auth, password=password)
 
 
-def _pair(stage: Stage, *, auth: str | None = None, password: str = "") -> tuple[Recording, Host, Host]:
+def settled_pair(stage: Stage, *, auth: str | None = None, password: str = "") -> tuple[Recording, Host, Host]:
     """A keepalived pair that has settled: alpha (150) is master, bravo (100) its backup."""
     recording = stage.lan()
     alpha, bravo = stage.router("alpha", ALPHA), stage.router("bravo", BRAVO)
@@ -27,7 +27,7 @@ def _pair(stage: Stage, *, auth: str | None = None, password: str = "") -> tuple
 
 @scenario("keepalived")
 def keepalived_v2_healthy(stage: Stage) -> None:
-    recording, _, _ = _pair(stage)
+    recording, _, _ = settled_pair(stage)
     recording.until_heard(A, 10)
     recording.stop()
 
@@ -62,7 +62,7 @@ def keepalived_v3_dual_stack_healthy(stage: Stage) -> None:
 
 @scenario("keepalived")
 def keepalived_crash(stage: Stage) -> None:
-    recording, alpha, _ = _pair(stage)
+    recording, alpha, _ = settled_pair(stage)
     alpha.power_off()
     recording.until_heard(B, 4)
     recording.until(lambda: len(recording.announced(mac(BRAVO))) >= 5, "bravo's gratuitous ARP")
@@ -71,7 +71,7 @@ def keepalived_crash(stage: Stage) -> None:
 
 @scenario("keepalived")
 def keepalived_ah(stage: Stage) -> None:
-    recording, alpha, _ = _pair(stage, auth="AH", password="labsecrt")  # noqa: S106
+    recording, alpha, _ = settled_pair(stage, auth="AH", password="labsecrt")  # noqa: S106
     alpha.power_off()
     recording.until_heard(B, 4)
     recording.stop()
@@ -79,14 +79,14 @@ def keepalived_ah(stage: Stage) -> None:
 
 @scenario("keepalived")
 def simple_password(stage: Stage) -> None:
-    recording, _, _ = _pair(stage, auth="PASS", password="open-lab")  # noqa: S106
+    recording, _, _ = settled_pair(stage, auth="PASS", password="open-lab")  # noqa: S106
     recording.until_heard(A, 8)
     recording.stop()
 
 
 @scenario("keepalived")
 def keepalived_resign(stage: Stage) -> None:
-    recording, alpha, _ = _pair(stage)
+    recording, alpha, _ = settled_pair(stage)
     alpha.processes[-1].stop()
     recording.until_heard(B, 4)
     recording.stop()
@@ -148,20 +148,20 @@ def _ucarp_pair(stage: Stage) -> tuple[Recording, Host]:
 
 @scenario("vrrpd", "zebra")
 def frr_v3_healthy(stage: Stage) -> None:
-    recording, _ = frr_pair(stage)
+    recording, _ = _frr_pair(stage)
     recording.until_heard(A, 12)
     recording.stop()
 
 
 @scenario("vrrpd", "zebra")
 def frr_v3_crash(stage: Stage) -> None:
-    recording, alpha = frr_pair(stage)
+    recording, alpha = _frr_pair(stage)
     alpha.power_off()
     recording.until_heard(B, 4)
     recording.stop()
 
 
-def frr_pair(stage: Stage) -> tuple[Recording, Host]:
+def _frr_pair(stage: Stage) -> tuple[Recording, Host]:
     """FRR, VRID 5, every half second: alpha (200) is master, bravo (100) its backup."""
     recording = stage.lan()
     alpha, bravo = stage.router("alpha", ALPHA), stage.router("bravo", BRAVO)

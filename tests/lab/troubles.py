@@ -1,6 +1,7 @@
 """Scenarios in which something is wrong: split brain, collisions, leaks, stale ARP, passwords that differ."""
 
 from tests.lab.daemons import Instance, keepalived
+from tests.lab.failovers import settled_pair
 from tests.lab.network import Host
 from tests.lab.recorder import Recording
 from tests.lab.stage import ALPHA, BRAVO, CHARLIE, CLIENT, DELTA, GATEWAY, SERVICE, Stage, address, mac, scenario
@@ -13,20 +14,10 @@ def _refuse(host: Host, *sources: str) -> None:
     host.filter("refuse", "input", f"ip protocol 112 ip saddr {{ {', '.join(sources)} }} drop")
 
 
-def _settled_pair(stage: Stage) -> tuple[Recording, Host, Host]:
-    recording = stage.lan()
-    alpha, bravo = stage.router("alpha", ALPHA), stage.router("bravo", BRAVO)
-    keepalived(alpha, Instance(vrid=51, priority=150, addresses=(f"{GATEWAY}/24",)))
-    recording.until_heard(A, 1)
-    keepalived(bravo, Instance(vrid=51, priority=100, addresses=(f"{GATEWAY}/24",)))
-    recording.until_more(A, 4)
-    return recording, alpha, bravo
-
-
 @scenario("keepalived")
 def split_brain(stage: Stage) -> None:
     """A pair that can no longer hear each other, both still connected to everyone else, until the capture ends."""
-    recording, alpha, bravo = _settled_pair(stage)
+    recording, alpha, bravo = settled_pair(stage)
     _refuse(alpha, B)
     _refuse(bravo, A)
     recording.until_heard(B, 8)
@@ -36,7 +27,7 @@ def split_brain(stage: Stage) -> None:
 @scenario("keepalived")
 def split_brain_healed(stage: Stage) -> None:
     """The same, but first alpha and then bravo hears its peer again before the capture ends."""
-    recording, alpha, bravo = _settled_pair(stage)
+    recording, alpha, bravo = settled_pair(stage)
     _refuse(alpha, B)
     _refuse(bravo, A)
     recording.until_heard(B, 7)
@@ -94,7 +85,7 @@ def password_mismatch(stage: Stage) -> None:
 @scenario("keepalived")
 def stale_arp(stage: Stage) -> None:
     """A takeover whose gratuitous ARP never reaches the wire, so that every host keeps the dead master's MAC."""
-    recording, alpha, bravo = _settled_pair(stage)
+    recording, alpha, bravo = settled_pair(stage)
     bravo.filter("mute", "egress device eth0", f"arp saddr ip {GATEWAY} drop", family="netdev")
     alpha.power_off()
     # Seven seconds: a takeover without gratuitous ARP is judged after five.
@@ -105,7 +96,7 @@ def stale_arp(stage: Stage) -> None:
 @scenario("keepalived", "arping")
 def stale_arp_reclaimed(stage: Stage) -> None:
     """The old master's daemon dies but its host lives on with the address, and announces it after the takeover."""
-    recording, alpha, _ = _settled_pair(stage)
+    recording, alpha, _ = settled_pair(stage)
     alpha.processes[-1].kill()
     # keepalived announces twice, at the takeover and five seconds later.
     recording.until(lambda: len(recording.announced(mac(BRAVO))) >= 10, "bravo's gratuitous ARP")
