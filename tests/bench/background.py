@@ -24,6 +24,7 @@ from tests.bench.groups import VLANS
 HOSTS = 400
 FIRST_HOST = 1000
 SWITCH = 0x02005E100001
+GATEWAY = 0x00005E000101  # the virtual MAC of every segment's first group
 SSDP = b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 2\r\nST: ssdp:all\r\n\r\n'
 RECORD = b"\0\0\x84\0\0\0\0\1\0\0\0\0\7printer\5_http\4_tcp\5local\0\0\x10\x80\1\0\0\0\x78\0\0"
 CHASSIS = (
@@ -34,9 +35,9 @@ Maker = Callable[[np.random.Generator, int], tuple[Rows, Numbers, Numbers]]
 
 
 def _address(host: Numbers) -> Numbers:
-    """172.16+SEGMENT.x.y of a host; a host stays on one segment."""
+    """10.SEGMENT.252.x of a host, beyond all groups; a host stays on one segment."""
     segment = host % len(VLANS)
-    number: Numbers = (172 << 24) + ((16 + segment) << 16) + host
+    number: Numbers = (10 << 24) + (segment << 16) + 0xFC00 + host - FIRST_HOST
     return number
 
 
@@ -128,30 +129,38 @@ def tcp6(random: np.random.Generator, count: int) -> tuple[Rows, Numbers, Number
     return rows, length, host
 
 
-def _arp(host: Numbers, peer: Numbers, operation: int) -> tuple[Rows, Numbers, Numbers]:
-    rows = ethernet(len(host), SHORTEST, 0x0806)
-    if operation == 1:
-        put(rows, 0, 6, 0xFFFFFFFFFFFF)
-    else:
-        put(rows, 0, 6, 0x020000000000 + peer)
-        put(rows, 32, 6, 0x020000000000 + peer)
-    _from(rows, host)
+def _arp(random: np.random.Generator, count: int, operation: int) -> tuple[Rows, Numbers, Numbers]:
+    """Hosts ask for their gateway, the segment's first group, and now and then for one of a few neighbours.
+
+    Whoever is asked answers: the gateway from its virtual MAC, as its master does.
+    """
+    rows = ethernet(count, SHORTEST, 0x0806)
+    host = _hosts(random, count)
+    segment = host % len(VLANS)
+    peer = FIRST_HOST + (host - FIRST_HOST + len(VLANS) * random.integers(1, 8, count)) % HOSTS
+    gateway = random.random(count) < 0.8
+    asked = np.where(gateway, (10 << 24) + (segment << 16) + 0x101, _address(peer))
+    asked_mac = np.where(gateway, GATEWAY, 0x020000000000 + peer)
+    host_mac = 0x020000000000 + host
     put(rows, 14, 6, 0x000108000604)
     put(rows, 20, 2, operation)
-    put(rows, 22, 6, 0x020000000000 + host)
-    put(rows, 28, 4, _address(host))
-    put(rows, 38, 4, _address(peer))
-    return rows, np.full(len(host), SHORTEST), host
+    sender = (host_mac, _address(host)) if operation == 1 else (asked_mac, asked)
+    target = (0, asked) if operation == 1 else (host_mac, _address(host))
+    put(rows, 0, 6, 0xFFFFFFFFFFFF if operation == 1 else host_mac)
+    put(rows, 6, 6, sender[0])
+    put(rows, 22, 6, sender[0])
+    put(rows, 28, 4, sender[1])
+    put(rows, 32, 6, target[0])
+    put(rows, 38, 4, target[1])
+    return rows, np.full(count, SHORTEST), host
 
 
 def arp_reply(random: np.random.Generator, count: int) -> tuple[Rows, Numbers, Numbers]:
-    host = _hosts(random, count)
-    return _arp(host, _peers(random, host), 2)
+    return _arp(random, count, 2)
 
 
 def arp_request(random: np.random.Generator, count: int) -> tuple[Rows, Numbers, Numbers]:
-    host = _hosts(random, count)
-    return _arp(host, _peers(random, host), 1)
+    return _arp(random, count, 1)
 
 
 def _udp_group(
