@@ -24,6 +24,17 @@ Order = Literal["<", ">"]
 SECRET = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
 EVERYTHING = frozenset(Kind)
 NAME = "made.pcap"
+VOLUME_KEY = (
+    "interface",
+    "ifindex",
+    "vlans",
+    "protocol",
+    "family",
+    "destination",
+    "origin_family",
+    "origin",
+    "second",
+)
 
 
 def record(data: bytes, at: int = 0, *, unit: int = 1000, order: Order = "<", length: int | None = None) -> bytes:
@@ -134,10 +145,9 @@ class Read:
         """Everything but where the batches were cut and where their arenas put the frames."""
         rows = self.frames
         rows["offset"] = 0
-        volume: dict[bytes, list[int]] = {}
+        volume: dict[tuple[bytes, ...], list[int]] = {}
         for row in self.volume:
-            key = row[["interface", "ifindex", "vlans", "protocol", "family", "destination", "second"]].tobytes()
-            key += row[["origin_family", "origin"]].tobytes()
+            key = tuple(row[name].tobytes() for name in VOLUME_KEY)
             sums = volume.setdefault(key, [0, 0, 1 << 62, 0])
             sums[0] += int(row["packets"])
             sums[1] += int(row["bytes"])

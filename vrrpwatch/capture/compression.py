@@ -166,11 +166,14 @@ class _Zstd:
         self._source = source
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._checksum = False
+        self._last = False
         self._output = b""
 
     def readinto(self, view: memoryview, /) -> int:
         while not self._output:
-            if self._frame is not None:
+            if self._frame is not None and self._last:
+                self._close_frame(self._frame)
+            elif self._frame is not None:
                 self._unpack_block(self._frame)
             elif not self._open_frame():
                 return 0
@@ -212,10 +215,14 @@ class _Zstd:
         if kind == _ZSTD_RESERVED or size > _ZSTD_BLOCK:
             raise DamageError("the zstd stream breaks (no such block)")
         self._feed(frame, header + self._take(1 if kind == _ZSTD_RLE else size))
-        if last:
-            if self._checksum:
-                self._feed(frame, self._take(4))
-            self._frame = None
+        self._last = bool(last)
+
+    def _close_frame(self, frame: "zstandard.ZstdDecompressionObj") -> None:
+        """Checks the frame's sum only once all that it holds was handed on."""
+        if self._checksum:
+            self._feed(frame, self._take(4))
+        self._frame = None
+        self._last = False
 
     def _feed(self, frame: "zstandard.ZstdDecompressionObj", data: bytes) -> None:
         import zstandard

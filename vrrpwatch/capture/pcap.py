@@ -23,6 +23,7 @@ class Header(NamedTuple):
     big: bool
     nanoseconds: bool
     record_size: int
+    minor: int
     snaplen: int
     linktype: int
 
@@ -42,10 +43,10 @@ def read_header(data: bytes, name: str) -> Header:
     order: Literal["big", "little"] = "big" if big else "little"
     nanoseconds, record_size = _MAGICS[int.from_bytes(data[:4], order)]
     major, minor = int.from_bytes(data[4:6], order), int.from_bytes(data[6:8], order)
-    if major != 2 or minor < 3:
+    if major != 2:
         raise CaptureError(
-            f"{name}: pcap version {major}.{minor} is not supported, only 2.3 and 2.4; convert it with editcap"
+            f"{name}: pcap version {major}.{minor} is not supported, only version 2; convert it with editcap"
         )
     # The upper half of the last field tells of a frame check sequence, which IP's own length leaves out anyway.
     linktype = int.from_bytes(data[20:24], order) & 0xFFFF
-    return Header(big, nanoseconds, record_size, int.from_bytes(data[16:20], order), linktype)
+    return Header(big, nanoseconds, record_size, minor, int.from_bytes(data[16:20], order), linktype)

@@ -16,17 +16,21 @@ BYTE_ORDER_MAGIC = 0x1A2B3C4D
 # The least a block of each type takes: fixed fields, both lengths and the type.
 LEAST = {SECTION_HEADER: 28, INTERFACE_DESCRIPTION: 20, INTERFACE_STATISTICS: 24}
 
+# Journal entries and custom blocks hold no packets, but Wireshark numbers them as if they did.
+NUMBERED = (9, 0x0BAD, 0x40000BAD)
+
 # libpcap's bound on a block (sf-pcapng.c, INITIAL_MAX_BLOCKSIZE): a longer one is a damaged length.
 MAX_BLOCK_SIZE = 16 << 20
 # A name is shown to people; Linux names an interface in 15 octets, Windows in some 60.
 MAX_NAME = 128
 MAX_OPTIONS = 1000
+# The finest power of ten whose ticks a nanosecond fit 63 bits.
+FINEST_DECIMAL = 27
 
 _IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
 _ISB_IFDROP, _ISB_OSDROP = 5, 7
 
 _LAST_INSTANT = (1 << 62) - 1
-_INT64_MAX = (1 << 63) - 1
 
 
 class Clock(NamedTuple):
@@ -90,9 +94,11 @@ def clock(resolution: int, offset: int) -> Clock:
     nanoseconds = max(-_LAST_INSTANT, min(offset * 1_000_000_000, _LAST_INSTANT))
     if resolution & 0x80:
         return Clock(0, 0, 0, resolution & 0x7F, nanoseconds)
+    if resolution > FINEST_DECIMAL:
+        # All that 64 bits of such ticks can say is less than 2 ns.
+        return Clock(0, 0, 0, 127, nanoseconds)
     if resolution > 9:
-        # Beyond 10**-27 s even 64 bits of ticks are less than a nanosecond.
-        return Clock(0, 0, min(10 ** (resolution - 9), _INT64_MAX), -1, nanoseconds)
+        return Clock(0, 0, 10 ** (resolution - 9), -1, nanoseconds)
     multiplier = 10 ** (9 - resolution)
     return Clock(_LAST_INSTANT // multiplier, multiplier, 0, -1, nanoseconds)
 

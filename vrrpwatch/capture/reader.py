@@ -117,7 +117,8 @@ class CaptureReader:
                     "the capture is cut in the middle of a " + ("record" if self.format == "pcap" else "block")
                 )
         except DamageError as error:
-            self.damage = f"{self.path}: {error} at byte {self.offset}; what comes before it was read"
+            where = f"byte {self.offset}" if self._stream is self._source else f"unpacked byte {self.offset}"
+            self.damage = f"{self.path}: {error} at {where}; what comes before it was read"
         yield self._take()
         self.interfaces = tuple(self._sections.interfaces)
         self.dropped = self._sections.dropped()
@@ -163,7 +164,7 @@ class CaptureReader:
             header = pcap.read_header(start, self.path)
             if header.linktype not in LINK_TYPES:
                 raise CaptureError(self._unknown_link(header.linktype))
-            self._scanner.configure(header.linktype, header.big, header.nanoseconds, header.record_size)
+            self._scanner.configure(header.linktype, header.big, header.nanoseconds, header.record_size, header.minor)
             self._sections.add(Interface(None, header.linktype, header.snaplen), pcapng.clock(9, 0))
             self._position = pcap.HEADER_SIZE
         else:
@@ -197,6 +198,7 @@ class CaptureReader:
             if kind in pcapng.LEAST:
                 raise DamageError(f"a block of type {kind:#x} longer than {scan.MAX_BLOCK} bytes")
             self._left = self._long = total
+            self._sections.pass_over(kind)
             return True
         if self._end - position < total:
             return False

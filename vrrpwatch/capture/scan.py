@@ -218,6 +218,7 @@ class Scanner:
     linktype: cython.longlong
     nano: cython.bint
     header: cython.longlong
+    minor: cython.longlong
     previous: cython.longlong
     section: cython.longlong
     described: cython.longlong
@@ -311,18 +312,23 @@ class Scanner:
         self.ethertypes = {}
         self.unknown = {}
 
-    def configure(self, linktype: int, big: bool, nano: bool, header: int) -> None:
-        """Sets what a pcap file's header says: link type, byte order, nanoseconds, record header size (16 or 24)."""
+    def configure(self, linktype: int, big: bool, nano: bool, header: int, minor: int) -> None:
+        """Sets what a pcap file says of its records: link type, byte order, nanoseconds, header size, minor version."""
         self.linktype = linktype
         self.big = big
         self.nano = nano
         self.header = header
+        self.minor = minor
 
     def open_section(self, big: bool, section: int) -> None:
         """Starts a pcapng section: its byte order, and how many interfaces the sections before it described."""
         self.big = big
         self.section = section
         self.described = 0
+
+    def pass_number(self) -> None:
+        """Passes a packet number over: a record that is no packet has it."""
+        self.packet += 1
 
     def add_interface(self) -> None:
         """Counts in an interface of this section, whose words are in ``interfaces``."""
@@ -338,6 +344,8 @@ class Scanner:
         big: cython.bint = self.big
         unit: cython.longlong = 1 if self.nano else 1000
         ethernet: cython.bint = self.linktype == 1
+        minor: cython.longlong = self.minor
+        old: cython.bint = minor <= 3
         previous: cython.longlong = self.previous
         first: cython.longlong = self.first
         last: cython.longlong = self.last
@@ -348,6 +356,9 @@ class Scanner:
         while end - position >= header:
             captured = u32_ordered(buffer, position + 8, big)
             length = u32_ordered(buffer, position + 12, big)
+            # Version 2.3 changed the order of the two lengths, and not everyone noticed (libpcap sf-pcap.c).
+            if old and (minor < 3 or captured > length):
+                captured, length = length, captured
             if captured > _MAX_CAPTURED or length > _MAX_LENGTH:
                 self.status = _DAMAGED
                 break

@@ -59,6 +59,13 @@ class Sections:
             self.add(*pcapng.interface(block[8:-4], self.order))
         elif kind == pcapng.INTERFACE_STATISTICS:
             self._statistics(pcapng.statistics(block[8:-4], self.order))
+        else:
+            self.pass_over(kind)
+
+    def pass_over(self, kind: int) -> None:
+        """Steps over a block that tells nothing of interfaces or packets."""
+        if kind in pcapng.NUMBERED:
+            self._storage.scanner.pass_number()
 
     def _statistics(self, said: pcapng.Statistics) -> None:
         index = self._section + said.interface
