@@ -128,7 +128,7 @@ def test_packets_are_paired_across_blocks_that_hold_none(tmp_path: Path) -> None
     path.write_bytes(section + block(1, struct.pack("<HHI", 1, 0, 0)) + packet + custom + custom + packet)
     assert [(each.packet, each.reason) for each in compare([str(path)])] == [
         (1, Reason.PLAIN_CHECKSUM),
-        (2, Reason.PLAIN_CHECKSUM),
+        (4, Reason.PLAIN_CHECKSUM),
     ]
 
 
@@ -189,6 +189,20 @@ def test_what_is_no_file_cannot_be_read_twice(name: str) -> None:
     packets = TsharkPackets(name)
     assert list(packets) == []
     assert packets.complaint == f"{name}: is no file, which tshark could read again"
+
+
+@needs_tshark
+def test_a_file_that_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = capture(tmp_path / "secret.pcap", ethernet(ip4(VRRP3)))
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    # Nothing is forbidden to root, who may run the tests.
+    monkeypatch.setattr(Path, "open", refuse)
+    packets = TsharkPackets(path)
+    assert list(packets) == []
+    assert packets.complaint == f"Permission denied for file {path}"
 
 
 @needs_tshark

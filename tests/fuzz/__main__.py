@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from tests.fuzz import captures, test_wire
+from tests.fuzz import captures, test_capture, test_wire
 
 LIMIT_SECONDS = 0.05
 # A busy machine may stop anybody for longer: what takes long once is timed so often again, and the best time counts.
@@ -51,7 +51,7 @@ class Tally:
 
     def report(self, kind: str, before: float) -> None:
         """Prints the figures, and the first crashes and slow cases by number."""
-        print(f"{kind} tried      {self.tried:>12,}")
+        print(f"{kind} tried     {self.tried:>12,}")
         print(f"  crashes          {len(self.crashes):>12,}")
         print(f"  too slow         {len(self.slow):>12,}")
         print(f"  slowest          {self.slowest * 1000:>12.2f} ms (case {self.slowest_case})")
@@ -74,7 +74,15 @@ def packets(first: int, count: int) -> Tally:
 
 
 def files(first: int, count: int) -> Tally:
-    """Analyses the mutated captures ``first`` and following, each from a file of its own name."""
+    """Reads the mutated files ``first`` and following."""
+    tally = Tally()
+    for number in range(first, first + count):
+        tally.attempt(number, partial(test_capture.probe, test_capture.mutated_file(number)))
+    return tally
+
+
+def analyses(first: int, count: int) -> Tally:
+    """Analyses the mutated captures ``first`` and following, each from a file of its own."""
     tally = Tally()
     with TemporaryDirectory(prefix="vrrpwatch-fuzz-") as folder:
         path = Path(folder, "mutated.pcap")
@@ -89,11 +97,18 @@ def main() -> int:
     """Tries what the command line asks for; 1 where anything crashed or took too long."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Try mutated packets and capture files.")
     parser.add_argument("--packets", type=int, default=1_000_000, help="how many packets (default %(default)s)")
-    parser.add_argument("--files", type=int, default=20_000, help="how many files (default %(default)s)")
+    parser.add_argument(
+        "--files", type=int, default=20_000, help="how many files to read, and as many to analyse (default %(default)s)"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first case's number (default %(default)s)")
     asked = parser.parse_args()
     failed = False
-    for kind, trial, count in (("packets", packets, asked.packets), ("files  ", files, asked.files)):
+    trials = (
+        ("packets ", packets, asked.packets),
+        ("files   ", files, asked.files),
+        ("analyses", analyses, asked.files),
+    )
+    for kind, trial, count in trials:
         before = peak()
         tally = trial(asked.first, count)
         tally.report(kind, before)

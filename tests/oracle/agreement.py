@@ -1,12 +1,10 @@
 """Compares what we, tcpdump and tshark say of one capture, packet by packet and field by field."""
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from tests.oracle import exceptions, tcpdump_text, tshark_table
+from tests.oracle import tcpdump_text, tshark_table
 from vrrpwatch.capture.second_opinion_ours import OurPackets
 from vrrpwatch.capture.second_opinion_reading import Reading
 from vrrpwatch.capture.second_opinion_reasons import Heard, Reason, compare_readings
@@ -56,18 +54,8 @@ def verdicts(corpus: Path, capture: str) -> dict[str, Verdicts]:
             # A password may hold any octet, a lone carriage return among them.
             text = path.read_bytes().decode(errors="surrogateescape")
             reader = tshark_table if ending.endswith(".tsv") else tcpdump_text
-            strangers = exceptions.strangers().get((capture, oracle), [])
-            readings, layers = _without(reader.readings(text), strangers), _without(reader.layers(text), strangers)
-            said[oracle] = Verdicts(readings, layers)
+            said[oracle] = Verdicts(reader.readings(text), reader.layers(text))
     return said
-
-
-_Said = TypeVar("_Said")
-
-
-def _without(said: Mapping[int, _Said], strangers: list[int]) -> dict[int, _Said]:
-    """The same by packet numbers that count nothing but packets."""
-    return {number - bisect_left(strangers, number): what for number, what in said.items()}
 
 
 def ours(corpus: Path, capture: str) -> dict[int, Heard]:

@@ -32,16 +32,6 @@ def load() -> tuple[Counter[str], Counter[tuple[str, str]], dict[Key, str]]:
     return compared, ruled, listed
 
 
-def strangers() -> dict[tuple[str, str], list[int]]:
-    """By capture and oracle, the numbers that the oracle gave to what is no packet."""
-    table = _table()
-    return {
-        (entry["capture"], oracle): numbers(entry["numbers"])
-        for entry in table["strangers"]
-        for oracle in entry["oracles"]
-    }
-
-
 def numbers(text: str) -> list[int]:
     """Packet numbers written as ``1, 4-6``."""
     spans = (span.split("-") for span in text.split(","))

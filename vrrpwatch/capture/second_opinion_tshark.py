@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-# What has no encapsulation is no packet but a custom block or a journal entry of a pcapng file.
-FILTER = "vrrp || carp || !frame.encap_type"
+FILTER = "vrrp || carp"
 # Only these are printed in full; the rest of a frame would make tshark's output ten times longer.
 PROTOCOLS = "frame vlan ieee8021ad ip ipv6 ah vrrp carp"
 PREFERENCES = {
@@ -88,14 +87,11 @@ class TsharkPackets:
                     custom_parameters=["-Y", FILTER, "-J", PROTOCOLS],
                     eventloop=loop,
                 )
-                others = 0
                 try:
                     for packet in capture:
-                        # tshark numbers them along with the packets, the capture readers of libpcap do not.
-                        if packet.frame_info.get_field("frame.encap_type") is None:
-                            others += 1
-                        else:
-                            yield _tshark_packet(packet, others)
+                        yield _tshark_packet(packet)
+                except OSError as error:
+                    self.complaint = str(error).replace(str(link), self._path)
                 finally:
                     capture.close()
                     # Lets the transports of the ended process close themselves.
@@ -147,9 +143,9 @@ def _capture_class() -> Any:
     return Capture
 
 
-def _tshark_packet(packet: Any, others: int) -> TsharkPacket:
-    """A pyshark packet's protocols and fields by Wireshark's names; ``others`` were numbered before it."""
-    layers = tuple(str(packet.frame_info.get_field("frame.protocols") or "").split(":"))
+def _tshark_packet(packet: Any) -> TsharkPacket:
+    """A pyshark packet's protocols and fields by Wireshark's names."""
+    layers = tuple(filter(None, str(packet.frame_info.get_field("frame.protocols") or "").split(":")))
     values: dict[str, list[str]] = {}
     for layer in packet.layers:
         for name, found in layer._all_fields.items():
@@ -158,4 +154,4 @@ def _tshark_packet(packet: Any, others: int) -> TsharkPacket:
                 value = field.raw_value if name in RAW_FIELDS else field.show
                 if value:
                     values.setdefault(name, []).append(str(value))
-    return TsharkPacket(int(packet.number) - others, layers, values)
+    return TsharkPacket(int(packet.number), layers, values)
