@@ -8,6 +8,8 @@ from vrrpwatch.wire.values import Camp, IPAddress, Mac
 
 @dataclass(frozen=True, slots=True)
 class InterfaceInfo:
+    """One capture interface; ``linktype`` is the number in the capture, ``dropped`` what it says it lost."""
+
     name: str
     linktype: int
     dropped: int | None
@@ -29,6 +31,8 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
+    """One layer-2 segment: an interface, and the VLANs on it from outer to inner."""
+
     id: str
     interface: str
     vlans: tuple[int, ...]
@@ -36,6 +40,8 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerInfo:
+    """One speaker of a group; its settings are those that it announced last, a resignation apart."""
+
     key: SpeakerKey
     versions: tuple[int, ...]
     priority: int | None
@@ -73,7 +79,7 @@ class Successor:
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
-    """One stretch of time for the timeline: who held the group, or that it was contested (several ``holders``) or lost (none)."""
+    """A stretch of the timeline: who held the group; it was contested with several ``holders``, lost with none."""
 
     first: Instant
     last: Instant
@@ -82,6 +88,8 @@ class Tenure:
 
 @dataclass(frozen=True, slots=True)
 class GroupInfo:
+    """One virtual router as of the end of the traffic."""
+
     key: GroupKey
     state: GroupState
     master: SpeakerKey | None
@@ -98,6 +106,8 @@ class GroupInfo:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
+    """Per second: over the whole time, and in the busiest whole second."""
+
     mean: float
     peak: float
 
@@ -125,6 +135,8 @@ class VolumeInfo:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
+    """Everything that was captured; ``adverts`` are VRRP and CARP advertisements that a router could accept."""
+
     packets: int
     bytes: int
     multicast_packets: int
@@ -134,6 +146,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
+    """All that was found; ``skipped`` counts by name what was not understood, ``evicted`` what was forgotten."""
+
     sources: tuple[SourceInfo, ...]
     segments: tuple[Segment, ...]
     groups: tuple[GroupInfo, ...]
@@ -144,5 +158,3 @@ class Analysis:
     protocols: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     evicted: dict[str, int] = field(default_factory=dict)
-
-

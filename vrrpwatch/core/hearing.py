@@ -82,8 +82,14 @@ class Observation:
 
     @property
     def repeats(self) -> bool:
-        """Whether hearing it again teaches nothing: an ordinary ARP request only shows who its sender is."""
-        return isinstance(self.message, Arp) and self.message.operation == ARP_REQUEST and not self.message.gratuitous
+        """Whether hearing it again teaches nothing but that it is still said: an ordinary ARP request, a membership."""
+        match self.message:
+            case Arp(operation=operation) as arp:
+                return operation == ARP_REQUEST and not arp.gratuitous
+            case NeighbourSolicitation() | MembershipReport():
+                return True
+            case _:
+                return False
 
 
 @dataclass(frozen=True, slots=True)

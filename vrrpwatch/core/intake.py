@@ -1,12 +1,14 @@
 """From a batch's rows to deliveries: a distinct frame is taken apart once, its repetitions become runs and counts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vrrpwatch.core.bystanders import Bystanders
 from vrrpwatch.core.findings import MAX_EVIDENCE
+from vrrpwatch.core.frames import Kind
 from vrrpwatch.core.hearing import Heard, Observation, Refused, Unheard, hear
 from vrrpwatch.core.model import Advert, Evidence, Instant
 from vrrpwatch.core.reflection import Reflections
@@ -58,6 +60,8 @@ class Signed(NamedTuple):
 
 
 Delivery = Piece | RefusedPiece | Sighting | Copy | Signed
+# What is remembered of a fingerprint.
+Entry = Content | Refused | Observation | Unheard
 # (instant, source, packet number, rank among the deliveries of one packet, what is delivered)
 Dated = tuple[Instant, int, int, int, Delivery]
 
@@ -71,7 +75,8 @@ class Intake:
         self._reflections = Reflections()
         self._scopes = UnicastScopes()
         self._by_claim: dict[tuple[object, ...], Content] = {}
-        self._heard: dict[int, Content | Refused | Observation | Unheard] = {}
+        self._heard: dict[int, Entry] = {}
+        self._bystanders = Bystanders()
         self.contents = Contents()
         self.skipped: dict[str, int] = {}
         self.forgotten = 0
@@ -84,25 +89,43 @@ class Intake:
         """What the rows (in stream order, their frames in ``data``) say, in time order."""
         if not len(rows):
             return []
-        prints, first, which = np.unique(rows["fingerprint"], return_index=True, return_inverse=True)
-        heard = [
-            self._understand(rows[row], fingerprint, data)
-            for fingerprint, row in zip(prints.tolist(), first.tolist(), strict=True)
-        ]
+        arp = rows["kind"] == Kind.ARP
+        if arp.any():
+            dated = self._read(rows[~arp], data)
+            held = rows[arp]
+            dated.extend(self._read(held[self._bystanders.worth_reading(held, data)], data))
+        else:
+            dated = self._read(rows, data)
+        dated.sort(key=lambda delivery: delivery[:4])
+        if len(self._heard) > MAX_FINGERPRINTS:
+            self._heard.clear()
+        return dated
+
+    def _read(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> list[Dated]:
+        if not len(rows):
+            return []
+        prints, which = np.unique(rows["fingerprint"], return_inverse=True)
+        first = np.empty(len(prints), dtype=np.intp)
+        # Assigned backwards, the first row of each fingerprint is the one that stays.
+        first[which[::-1]] = np.arange(len(rows) - 1, -1, -1)
+        heard: list[Entry] = [_NOTHING] * len(prints)
+        # In stream order, because what comes first names the unicast scopes.
+        for number in np.argsort(first).tolist():
+            heard[number] = self._understand(rows[first[number]], int(prints[number]), data)
         kinds = np.array([_KINDS[type(entry)] for entry in heard], dtype=np.int64)
         indices = np.array([entry.index if isinstance(entry, Content) else -1 for entry in heard], dtype=np.int64)
         kind = kinds[which]
         adverts = np.flatnonzero(kind == _KINDS[Content])
-        dated = self._advertisements(rows[adverts], indices[which[adverts]], data)
+        whole = len(adverts) == len(rows)
+        dated = self._advertisements(rows if whole else rows[adverts], indices[which[adverts]], data)
+        if whole:
+            return dated
         dated.extend(_refusals(rows, np.flatnonzero(kind == _KINDS[Refused]), which, heard))
         dated.extend(_sightings(rows, np.flatnonzero(kind == _KINDS[Observation]), which, first, heard))
         for row in np.flatnonzero(kind == _KINDS[Unheard]).tolist():
             entry = heard[which[row]]
             if isinstance(entry, Unheard):
                 self.skipped[entry.reason] = self.skipped.get(entry.reason, 0) + 1
-        dated.sort(key=lambda delivery: delivery[:4])
-        if len(self._heard) > MAX_FINGERPRINTS:
-            self._heard.clear()
         return dated
 
     def forget(self) -> list[Content]:
@@ -115,13 +138,15 @@ class Intake:
         self.forgotten += len(dropped)
         return dropped
 
-    def _understand(
-        self, row: np.void, fingerprint: int, data: NDArray[np.uint8]
-    ) -> Content | Refused | Observation | Unheard:
+    def _understand(self, row: np.void, fingerprint: int, data: NDArray[np.uint8]) -> Entry:
         entry = self._heard.get(fingerprint)
         if entry is None:
             heard = self._hear(row, data)
-            entry = self._content(heard, int(row["identity"])) if isinstance(heard, Advert) else heard
+            if isinstance(heard, Advert):
+                entry = self._content(heard, int(row["identity"]))
+                self._bystanders.concern(heard, int(row["at"]))
+            else:
+                entry = heard
             self._heard[fingerprint] = entry
         return entry
 
@@ -165,7 +190,8 @@ class Intake:
             yield int(row["at"]), evidence.source, evidence.packet, 2, signed
 
 
-_KINDS: dict[type[object], int] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
+_NOTHING: Final = Unheard("")
+_KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
 
 
 def _refusals(
@@ -193,9 +219,12 @@ def _sightings(
     first: NDArray[np.intp],
     heard: Sequence[object],
 ) -> Iterator[Dated]:
-    """Every observed packet; of one that only teaches who a host is (an ordinary ARP request) the first suffices."""
-    once = np.array([isinstance(entry, Observation) and entry.repeats for entry in heard], dtype=np.bool_)
-    wanted = chosen[~once[which[chosen]] | (first[which[chosen]] == chosen)]
+    """Every observed packet; of one that teaches nothing when it is repeated the first and the last suffice."""
+    last = np.empty_like(first)
+    last[which] = np.arange(len(which))
+    ends = np.array([isinstance(entry, Observation) and entry.repeats for entry in heard], dtype=np.bool_)
+    mine = which[chosen]
+    wanted = chosen[~ends[mine] | (first[mine] == chosen) | (last[mine] == chosen)]
     picked = rows[wanted]
     for at, source, packet, entry in zip(*_places(picked), which[wanted].tolist(), strict=True):
         observation = heard[entry]

@@ -28,6 +28,7 @@ MAX_LINKS: Final = 4_096
 MAX_QUERIERS: Final = 16
 
 _MEMBERSHIP = nanoseconds(MEMBERSHIP_INTERVAL)
+_NEVER = 1 << 63
 _PRESENT = nanoseconds(QUERIER_PRESENT)
 _LINK_LOCAL = IPv4Network("224.0.0.0/24")
 
@@ -97,6 +98,8 @@ class Membership:
         self._members: OrderedDict[tuple[str, IPAddress, IPAddress], _Member] = OrderedDict()
         self._flows: dict[tuple[str, IPAddress], _Flow] = {}
         self._now: Instant = 0
+        # Before this no link can lack a query for long enough.
+        self._due: Instant = _NEVER
         # Once a group was not noted, "nobody joined it" can no longer be said of any.
         self._blind = False
         self.evicted = 0
@@ -116,6 +119,7 @@ class Membership:
         if link is not None:
             if link.report is None:
                 link.report, link.reported = evidence, at
+                self._due = min(self._due, link.since + _MEMBERSHIP)
             self._lapse(segment, message.protocol, link, at)
         # Before IGMPv3 and MLDv2, a host that hears another's report keeps its own back (RFC 2236 §3).
         suppresses = message.version < (3 if message.protocol == "igmp" else 2)
@@ -176,9 +180,14 @@ class Membership:
     def advance(self, now: Instant) -> None:
         """Time has passed: raises no-querier where its time has come."""
         self._now = max(self._now, now)
+        if now < self._due:
+            return
+        self._due = _NEVER
         for (segment, family), link in self._links.items():
             if link.report is not None and not link.raised:
                 self._lapse(segment, _protocol(family), link, now)
+                if not link.raised:
+                    self._due = min(self._due, link.since + _MEMBERSHIP)
 
     def finish(self, now: Instant) -> None:
         """The traffic is over at ``now``: judges the flows that were told."""

@@ -1,7 +1,7 @@
 """Tells an advertisement that came back (a loop, a mirror port, NIC teaming) from one that was sent again.
 
 A copy has the same source, destination, IP identification and payload as a packet seen within the last second.  Where
-a speaker never varies its identification (IPv6 has none) the same bytes are simply its next advertisement, so there only
+a speaker never varies its identification (IPv6 has none) the same bytes are simply its next advertisement, so only
 a frame that follows within half an interval is a copy.
 """
 
@@ -39,6 +39,12 @@ class Reflections:
         known = len(self._at)
         identities = np.concatenate((self._identity, identity))
         instants = np.concatenate((self._at, at))
+        # Where all identities differ, as is usual, the faster sort that keeps no order among equals tells so.
+        ranked = np.sort(identities)
+        if not (ranked[1:] == ranked[:-1]).any():
+            self._variation(contents, index, identity)
+            self._remember(identities, instants)
+            return copy
         order = np.argsort(identities, kind="stable")
         since = np.diff(instants[order])
         near = (identities[order][1:] == identities[order][:-1]) & (since <= WINDOW)
@@ -47,9 +53,12 @@ class Reflections:
         varies_after = self._variation(contents, index, identity)
         which = index[rows]
         copy[rows] = (rows > varies_after[which]) | (since < contents.half_interval[which])
+        self._remember(identities, instants)
+        return copy
+
+    def _remember(self, identities: NDArray[np.uint64], instants: NDArray[np.int64]) -> None:
         recent = instants > instants[-1] - WINDOW
         self._identity, self._at = identities[recent], instants[recent]
-        return copy
 
     @staticmethod
     def _variation(contents: Contents, index: NDArray[np.int64], identity: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vrrpwatch.core.dialect import own_down
 from vrrpwatch.core.model import Advert, Instant, Run, nanoseconds
 
+NARROW = 1 << 16
 # A gap is late when it exceeds one and a half announced intervals.
 LATE_RATIO = 1.5
 
@@ -95,7 +96,9 @@ def cut_pieces(
     """
     if not len(index):
         return []
-    order = np.argsort(index, kind="stable")
+    # A stable sort of 16-bit numbers is a radix sort, several times as fast.
+    narrow = index.astype(np.uint16) if len(contents.items) <= NARROW else index
+    order = np.argsort(narrow, kind="stable")
     which, when = index[order], at[order]
     gap = np.maximum(np.diff(when), 0)
     same = which[1:] == which[:-1]

@@ -39,11 +39,29 @@ MAX_STINTS = 64
 MAX_TENURES = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long (ns) a speaker may be silent before it has missed a turn, is gone, and is past any backup's wait."""
+
+    missed: int
+    silent: int
+    lost: int
+
+    @classmethod
+    def with_speaker(cls, advert: Advert) -> "Patience":
+        """What the timers of ``advert`` allow."""
+        return cls(
+            nanoseconds(LATE_RATIO * advert.interval),
+            nanoseconds(own_down(advert)),
+            nanoseconds(longest_wait(advert)),
+        )
+
+
 @dataclass(slots=True)
 class Voice:
     """One speaker and its current (or latest) stretch: advertising without a gap beyond its master-down time.
 
-    ``silent_after`` is that time in nanoseconds.  ``ended`` says how the stretch ended, ``None`` while it lasts.
+    ``ended`` says how the stretch ended, ``None`` while it lasts.
     """
 
     key: SpeakerKey
@@ -53,19 +71,19 @@ class Voice:
     since_evidence: Evidence
     last: Instant
     last_evidence: Evidence
-    silent_after: int
+    patience: Patience
     ended: Literal["silent", "resigned"] | None = None
     standby: bool = False
 
     @property
     def deadline(self) -> Instant:
         """When its stretch is over unless it is heard again."""
-        return self.last + self.silent_after
+        return self.last + self.patience.silent
 
     @property
     def overdue(self) -> Instant:
         """When it has missed an advertisement."""
-        return self.last + nanoseconds(LATE_RATIO * self.advert.interval)
+        return self.last + self.patience.missed
 
 
 @dataclass(slots=True)
@@ -136,10 +154,10 @@ class Tracker:
         elif voice is None or voice.ended is not None:
             self._start(voice, advert, first, last, began, ended)
         else:
-            voice.advert = advert
+            if voice.advert is not advert:
+                voice.advert, voice.patience = advert, Patience.with_speaker(advert)
             if last >= voice.last:
                 voice.last, voice.last_evidence = last, ended
-                voice.silent_after = nanoseconds(own_down(advert))
             self._last_heard = max(self._last_heard, last)
             self._check_overlaps(voice)
         self._excused = False
@@ -195,7 +213,7 @@ class Tracker:
 
     def _verdict_at(self, voice: Voice) -> Instant:
         """When silence decides on a speaker; a master that faces a better one has yielded once it misses a turn."""
-        if voice is self.master and self._is_outranked(voice):
+        if voice is self.master and (self.overlaps or self._stints) and self._is_outranked(voice):
             return min(voice.overdue, voice.deadline)
         return voice.deadline
 
@@ -206,8 +224,7 @@ class Tracker:
 
     @property
     def _lost_at(self) -> Instant:
-        waits = [longest_wait(voice.advert) for voice in self.voices.values()]
-        return self._last_heard + nanoseconds(max(waits, default=0.0))
+        return self._last_heard + max((voice.patience.lost for voice in self.voices.values()), default=0)
 
     def _challengers(self) -> list[Voice]:
         return [v for v in self.voices.values() if v.ended is None and v is not self.master]
@@ -215,17 +232,17 @@ class Tracker:
     def _start(
         self, voice: Voice | None, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence
     ) -> None:
-        down = nanoseconds(own_down(advert))
+        patience = Patience.with_speaker(advert)
         previous = voice.ended if voice is not None else None
         if voice is None:
             self._make_room()
-            voice = Voice(advert.speaker, advert, advert, first, began, last, ended, down)
+            voice = Voice(advert.speaker, advert, advert, first, began, last, ended, patience)
             self.voices[advert.speaker] = voice
         else:
             voice.advert = voice.first_advert = advert
             voice.since, voice.since_evidence = first, began
             voice.last, voice.last_evidence = last, ended
-            voice.silent_after, voice.ended, voice.standby = down, None, False
+            voice.patience, voice.ended, voice.standby = patience, None, False
         self._last_heard = max(self._last_heard, last)
         if self.master is None or (voice is self.master and previous == "resigned"):
             self._appear(voice)
@@ -250,7 +267,8 @@ class Tracker:
         """An HSRP or GLBP router that says it is not the active one: known, and giving up the role if it had it."""
         if voice is None:
             self._make_room()
-            voice = Voice(advert.speaker, advert, advert, first, began, last, ended, nanoseconds(own_down(advert)))
+            patience = Patience.with_speaker(advert)
+            voice = Voice(advert.speaker, advert, advert, first, began, last, ended, patience)
             voice.ended = "silent"
             self.voices[advert.speaker] = voice
         elif voice.ended is None:
@@ -388,7 +406,7 @@ class Tracker:
         if master is None or master.ended is not None or voice.key in self.overlaps:
             return
         # The threshold is what was known when the overlap began, so that no later speaker can change a verdict.
-        threshold = max(nanoseconds(own_down(v.advert)) for v in self.voices.values())
+        threshold = max(v.patience.silent for v in self.voices.values())
         since = max(voice.since, master.since)
         self.overlaps[voice.key] = Overlap(since, threshold, since)
         self._check_overlap(voice)

@@ -1,0 +1,81 @@
+"""Which ARP packets need no reading: those of hosts already known that concern no virtual router.
+
+Busy segments are full of ARP, and nearly all of it is about other things.  What is read is every gratuitous packet,
+every one from a virtual MAC, every one about an address that a group has or speaks from, and one of every other host.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vrrpwatch.core.model import Advert, Instant
+from vrrpwatch.wire.arp import ARP
+
+# Hosts are forgeable: beyond this all of them are met anew.
+MAX_HOSTS = 262_144
+# The first four octets of every virtual router MAC (RFC 9568 §7.3, and ucarp's).
+VIRTUAL = bytes.fromhex("00005e00")
+
+_MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64)
+
+
+class Bystanders:
+    """Remembers the hosts that have been read once, and since when which IPv4 addresses concern a group."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, Instant] = {}
+        self._addresses = np.empty(0, dtype=np.uint32)
+        self._instants = np.empty(0, dtype=np.int64)
+        self._hosts: set[int] = set()
+
+    def concern(self, advert: Advert, at: Instant) -> None:
+        """From ``at`` on, the speaker's and the virtual addresses of ``advert`` matter."""
+        for address in (advert.speaker.ip, *(advert.addresses or ())):
+            if address.version == 4 and at < self._since.get(int(address), at + 1):
+                self._since[int(address)] = at
+                self._addresses = np.empty(0, dtype=np.uint32)
+
+    def worth_reading(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which of the ARP rows (``FRAME``, their frames in ``data``) must be taken apart."""
+        start = rows["offset"]
+        arps, whole = ARP.column(data, start + rows["payload"], start + rows["captured"])
+        sender, target = _number(arps["sender_ip"]), _number(arps["target_ip"])
+        mac = np.ascontiguousarray(arps["sender_mac"])
+        virtual = np.all(mac[:, :4] == np.frombuffer(VIRTUAL, dtype=np.uint8), axis=1)
+        wanted: NDArray[np.bool_] = ~whole | (sender == target) | virtual | self._concerns(sender, rows["at"])
+        others = np.flatnonzero(~wanted)
+        keys = _host_keys(rows[others], sender[others], mac[others])
+        hosts, first = np.unique(keys, return_index=True)
+        fresh = [row for host, row in zip(hosts.tolist(), first.tolist(), strict=True) if host not in self._hosts]
+        if len(self._hosts) + len(fresh) > MAX_HOSTS:
+            self._hosts.clear()
+        self._hosts.update(keys[fresh].tolist())
+        wanted[others[fresh]] = True
+        return wanted
+
+    def _concerns(self, sender: NDArray[np.uint32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if not self._since:
+            return np.zeros(len(sender), dtype=np.bool_)
+        if len(self._addresses) != len(self._since):
+            ranked = sorted(self._since.items())
+            self._addresses = np.array([address for address, _ in ranked], dtype=np.uint32)
+            self._instants = np.array([instant for _, instant in ranked], dtype=np.int64)
+        place = np.minimum(np.searchsorted(self._addresses, sender), len(self._addresses) - 1)
+        concerned: NDArray[np.bool_] = (self._addresses[place] == sender) & (at >= self._instants[place])
+        return concerned
+
+
+def _number(octets: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(octets).reshape(-1, 4).view(">u4").reshape(-1).astype(np.uint32)
+
+
+def _host_keys(rows: NDArray[np.void], sender: NDArray[np.uint32], mac: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """A number for every (segment, address, MAC); a collision only costs the reading of one host's packet."""
+    words = np.zeros((len(rows), 8), dtype=np.uint8)
+    words[:, :6] = mac
+    place = rows["source"].astype(np.uint64) << np.uint64(40)
+    place ^= rows["interface"].astype(np.uint64) << np.uint64(20)
+    place ^= rows["ifindex"].astype(np.uint64)
+    key: NDArray[np.uint64] = sender.astype(np.uint64) * _MIX[0]
+    for word, factor in ((words.view(np.uint64).reshape(-1), _MIX[1]), (rows["vlans"], _MIX[2]), (place, _MIX[3])):
+        key = (key ^ (key >> np.uint64(29))) + word * factor
+    return key
