@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrrpwatch.core.analysis import Analysis, Listener, Segment, SourceInfo, Totals
-from vrrpwatch.core.authenticity import Authenticity
 from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.checks import Checks
 from vrrpwatch.core.findings import Findings
@@ -29,6 +28,7 @@ from vrrpwatch.core.volume import Volume
 from vrrpwatch.wire.values import Arp, IPAddress, MembershipQuery, MembershipReport
 
 if TYPE_CHECKING:
+    from vrrpwatch.core.authenticity import Authenticity
     from vrrpwatch.core.keys import Keys
     from vrrpwatch.core.policy import Policy
 
@@ -67,7 +67,7 @@ class Engine:
         self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
         budget = DEFAULT_BUDGET if options.budget is None else options.budget
         self._volume = Volume(self.findings, budget, options.policy)
-        self._authenticity = Authenticity(options.keys, self.findings) if options.keys is not None else None
+        self._authenticity = _authenticity(options, self.findings)
         self._census = Census()
         self._intake = Intake(self._segment_id, signed=options.keys is not None)
         self._segments: dict[tuple[int, int, int, int], Segment] = {}
@@ -314,3 +314,12 @@ class Engine:
                 pass
             case _:
                 self._neighbours.neighbour(segment, at, evidence, packet, message)
+
+
+def _authenticity(options: EngineOptions, findings: Findings) -> "Authenticity | None":
+    if options.keys is None:
+        return None
+    # Few analyses have keys, and all would pay for importing what verifies them.
+    from vrrpwatch.core.authenticity import Authenticity
+
+    return Authenticity(options.keys, findings)
