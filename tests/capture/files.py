@@ -23,6 +23,8 @@ Order = Literal["<", ">"]
 
 SECRET = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
 EVERYTHING = frozenset(Kind)
+# Without TCP, UDP and ICMP among them the scan takes its fast way out of most frames.
+OF_INTEREST = frozenset(kind for kind in Kind if Kind.ADVERT <= kind <= Kind.GLBP)
 NAME = "made.pcap"
 VOLUME_KEY = (
     "interface",

@@ -4,6 +4,8 @@ import os
 import struct
 from collections import Counter
 
+import pytest
+
 from tests.capture import files
 from tests.fuzz.test_wire import mutated
 from vrrpwatch.core.frames import Kind, unpack_vlans
@@ -51,7 +53,7 @@ def kind_of(packet: Packet) -> Kind:
     return PROTOCOLS.get(packet.protocol or 0, Kind.IP)
 
 
-def agree(first: int, count: int) -> None:
+def agree(first: int, count: int, wanted: frozenset[Kind]) -> None:
     """Reads ``count`` cases as one pcapng capture, an interface each, and takes each apart beside it."""
     packets: dict[int, tuple[bytes, Packet]] = {}
     capture = [files.section()]
@@ -65,11 +67,11 @@ def agree(first: int, count: int) -> None:
             capture.append(files.interface(linktype))
         capture.append(files.enhanced(frame, 10**15, links[linktype], length=length))
         packets[number + 1] = frame, dissect(frame, linktype, length)
-    result = files.read(b"".join(capture))
+    result = files.read(b"".join(capture), wanted=wanted)
     assert (result.damage, result.packets) == (None, count)
 
-    followed = {number: packet for number, (_, packet) in packets.items() if packet.skipped is None}
-    assert [int(row["packet"]) for row in result.frames] == sorted(followed)
+    followed = [n for n, (_, packet) in packets.items() if packet.skipped is None and kind_of(packet) in wanted]
+    assert [int(row["packet"]) for row in result.frames] == followed
     for row, content in zip(result.frames, result.contents(), strict=True):
         number = int(row["packet"])
         frame, packet = packets[number]
@@ -89,9 +91,10 @@ def agree(first: int, count: int) -> None:
     assert int(result.volume["packets"].sum()) == sum(p.group for _, p in packets.values())
 
 
-def test_mutated_frames() -> None:
+@pytest.mark.parametrize("wanted", [files.EVERYTHING, files.OF_INTEREST], ids=["everything", "of interest"])
+def test_mutated_frames(wanted: frozenset[Kind]) -> None:
     for first in range(0, CASES, STRETCH):
-        agree(first, min(STRETCH, CASES - first))
+        agree(first, min(STRETCH, CASES - first), wanted)
 
 
 def test_ports_of_no_interest_beside_those_of_interest() -> None:

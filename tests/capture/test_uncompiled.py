@@ -15,13 +15,14 @@ CORPUS_LIMIT = 300_000
 
 def same(data: bytes) -> None:
     """Reads with both; a capture that one refuses the other refuses in the same words."""
-    results = []
-    for code in (None, files.uncompiled()):
-        try:
-            results.append(files.read(data, code=code).summary())
-        except CaptureError as error:
-            results.append((str(error),))
-    assert results[0] == results[1]
+    for wanted in (files.EVERYTHING, files.OF_INTEREST):
+        results = []
+        for code in (None, files.uncompiled()):
+            try:
+                results.append(files.read(data, wanted=wanted, code=code).summary())
+            except CaptureError as error:
+                results.append((str(error),))
+        assert results[0] == results[1]
 
 
 def captures() -> Iterator[bytes]:

@@ -102,6 +102,7 @@ MAX_STEPS = 1000
 _ARP = cython.declare(cython.int, 2)
 _ND = cython.declare(cython.int, 3)
 _CARP = cython.declare(cython.int, 12)
+_PLAIN = cython.declare(cython.longlong, 1 << 24 | 1 << 25 | 1 << 26)
 
 
 @cython.cfunc
@@ -214,6 +215,7 @@ class Scanner:
     interfaces: cython.longlong[::1]
     number: cython.longlong
     wanted: cython.longlong
+    hasty: cython.bint
     secret: cython.ulonglong
     linktype: cython.longlong
     nano: cython.bint
@@ -279,6 +281,8 @@ class Scanner:
         self.number = number
         self.interfaces = storage["interfaces"]
         self.wanted = wanted
+        # Whoever wants TCP, UDP or ICMP frames gets them all; nobody does but to compare.
+        self.hasty = not wanted & _PLAIN
         self.secret = secret
         self.previous = -1
         self.packet = 0
@@ -343,7 +347,7 @@ class Scanner:
         header: cython.Py_ssize_t = self.header
         big: cython.bint = self.big
         unit: cython.longlong = 1 if self.nano else 1000
-        ethernet: cython.bint = self.linktype == 1
+        ethernet: cython.bint = self.linktype == 1 and self.hasty
         minor: cython.longlong = self.minor
         old: cython.bint = minor <= 3
         previous: cython.longlong = self.previous
@@ -475,7 +479,7 @@ class Scanner:
                 self.status = _DAMAGED
                 break
             self.linktype = self.interfaces[word]
-            if not (self.linktype == 1 and is_plain(buffer, frame, captured)) and not self.look(
+            if not (self.linktype == 1 and self.hasty and is_plain(buffer, frame, captured)) and not self.look(
                 frame, captured, length, at, 1
             ):
                 self.status = _FULL
