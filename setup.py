@@ -14,5 +14,9 @@ except ImportError:
 DIRECTIVES = {"language_level": 3, "boundscheck": True, "wraparound": False, "initializedcheck": False}
 COMPILED = ("vrrpwatch.capture.scan", "vrrpwatch.capture.fingerprint")
 
-extensions = [Extension(name, [name.replace(".", "/") + ".py"], optional=True) for name in COMPILED]
-setup(ext_modules=cythonize(extensions, compiler_directives=DIRECTIVES) if cythonize else [])
+extensions = [Extension(name, [name.replace(".", "/") + ".py"]) for name in COMPILED]
+modules = cythonize(extensions, compiler_directives=DIRECTIVES) if cythonize else []
+for module in modules:
+    # Said of what cythonize returns, because it does not pass this on.
+    module.optional = True
+setup(ext_modules=modules)
