@@ -406,6 +406,13 @@ class Scanner:
         word: cython.longlong
         dropped: cython.longlong
         big: cython.bint = self.big
+        interfaces: cython.longlong[::1] = self.interfaces
+        hasty: cython.bint = self.hasty
+        previous: cython.longlong = self.previous
+        first: cython.longlong = self.first
+        last: cython.longlong = self.last
+        packets: cython.longlong = 0
+        octets: cython.longlong = 0
         self.buffer = buffer
         self.status = _SHORT
         while end - position >= 12:
@@ -459,10 +466,10 @@ class Scanner:
                 captured = total - 16
                 if captured > length:
                     captured = length
-                if self.interfaces[word + 6] and captured > self.interfaces[word + 6]:
-                    captured = self.interfaces[word + 6]
+                if interfaces[word + 6] and captured > interfaces[word + 6]:
+                    captured = interfaces[word + 6]
                 # This block has no time of its own: the packet before it is as near as can be known.
-                at = max(0, self.previous)
+                at = max(previous, 0)
                 frame = position + 12
             else:
                 captured = u32_ordered(buffer, position + 20, big)
@@ -478,28 +485,33 @@ class Scanner:
                 self.reason = 7
                 self.status = _DAMAGED
                 break
-            self.linktype = self.interfaces[word]
-            if not (self.linktype == 1 and self.hasty and is_plain(buffer, frame, captured)) and not self.look(
-                frame, captured, length, at, 1
+            self.linktype = interfaces[word]
+            if not (self.linktype == 1 and hasty and is_plain(buffer, frame, captured)) and not self.look(
+                frame, captured, length, at, packets + 1
             ):
                 self.status = _FULL
                 break
-            if at < self.previous - _SECOND:
-                self.step(1, self.previous, at)
+            if at < previous - _SECOND:
+                self.step(packets + 1, previous, at)
             if kind == 6 and total - 32 - ((captured + 3) & ~3) >= 12:
                 dropped = self.dropcount(frame + ((captured + 3) & ~3), position + total - 4)
             if dropped:
-                self.drops.append((self.interface, self.interfaces[word + 7], at, dropped))
-            self.interfaces[word + 7] = at
-            self.previous = at
-            if at < self.first:
-                self.first = at
-            if at > self.last:
-                self.last = at
-            self.packet += 1
-            self.packets += 1
-            self.octets += length
+                self.drops.append((self.interface, interfaces[word + 7], at, dropped))
+            interfaces[word + 7] = at
+            previous = at
+            if at < first:
+                first = at
+            if at > last:
+                last = at
+            packets += 1
+            octets += length
             position += total
+        self.previous = previous
+        self.first = first
+        self.last = last
+        self.packet += packets
+        self.packets += packets
+        self.octets += octets
         return position
 
     @cython.cfunc
