@@ -15,7 +15,7 @@ DIRECTIVES = {"language_level": 3, "boundscheck": True, "wraparound": False, "in
 COMPILED = ("vrrpwatch.capture.scan", "vrrpwatch.capture.fingerprint")
 
 extensions = [Extension(name, [name.replace(".", "/") + ".py"]) for name in COMPILED]
-modules = cythonize(extensions, compiler_directives=DIRECTIVES) if cythonize else []
+modules = cythonize(extensions, build_dir="build", compiler_directives=DIRECTIVES) if cythonize else []
 for module in modules:
     # Said of what cythonize returns, because it does not pass this on.
     module.optional = True

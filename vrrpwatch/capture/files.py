@@ -1,5 +1,6 @@
 """Opens captures: plain files and standard input, with a look ahead at their first bytes."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Protocol, cast
@@ -52,10 +53,21 @@ class Source:
         return bytes(buffer[: self._stream.readinto(memoryview(buffer))])
 
 
+class _StandardInput:
+    """Standard input, which is nobody's to close; what a pipe holds is taken without waiting for more."""
+
+    def readinto(self, view: memoryview, /) -> int:
+        # Text streams' buffers are all of this kind, though not declared so.
+        return cast("io.BufferedIOBase", sys.stdin.buffer).readinto1(view)
+
+    def close(self) -> None:
+        """Leaves it open."""
+
+
 def open_capture(path: str) -> Stream:
     """Opens a file, or standard input for ``-``; raises :class:`CaptureError` with the system's reason."""
     if path == "-":
-        return cast("Stream", sys.stdin.buffer)
+        return _StandardInput()
     try:
         if Path(path).is_dir():
             raise CaptureError(f"{path}: is a directory; name the capture files in it")

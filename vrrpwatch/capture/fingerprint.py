@@ -81,6 +81,7 @@ class Sip:
         return 0
 
     @cython.cfunc
+    # Every value may be right: after this rare one the caller asks whether there was an error.
     @cython.exceptval(0xDEAD, check=True)
     @cython.inline
     def finish(self) -> cython.ulonglong:

@@ -83,8 +83,7 @@ class CaptureReader:
             self._open(source)
             yield from self._read()
         finally:
-            if self.path != "-":
-                source.close()
+            source.close()
 
     @property
     def consumed(self) -> int:

@@ -127,6 +127,7 @@ def u32(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.longlong:
 
 
 @cython.cfunc
+# Every value may be right: after this rare one the caller asks whether there was an error.
 @cython.exceptval(0xDEAD, check=True)
 @cython.inline
 def u64(buffer: cython.uchar[::1], at: cython.Py_ssize_t) -> cython.ulonglong:
