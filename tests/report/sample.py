@@ -286,7 +286,6 @@ def sample() -> Analysis:
         findings=findings(),
         multicast=volumes(),
         totals=Totals(15_000, 12_000_000, 10_212, 5_490_000, 1_212),
-        protocols={"vrrp": 912, "carp": 300},
         skipped={"vxlan": 31, "truncated-header": 2},
         evicted={},
     )

@@ -188,7 +188,6 @@ def fields(message: Message, packet: Packet = PACKET, **options: Any) -> dict[st
 
 def test_vrrp_fields() -> None:
     assert fields(VRRP, checksum="plain") == {
-        **dict.fromkeys(KEYS),
         "packet": 12,
         "at": "2026-03-01T10:00:01.500000Z",
         "segment": "eth0/10",
@@ -218,6 +217,12 @@ def test_carp_fields() -> None:
     assert found["counter"] == 1234605616436508552
     assert found["digest"] == "000102030405060708090a0b0c0d0e0f10111213"
     assert found["addresses"] is None
+    assert {"spi", "sequence", "icv", "error", "password"}.isdisjoint(found)
+
+
+def test_carp_that_the_capture_cut_says_what_is_missing() -> None:
+    found = fields(replace(CARP, counter=None, digest=None, complete=False))
+    assert (found["counter"], found["digest"]) == (None, None)
 
 
 def test_ah_fields() -> None:

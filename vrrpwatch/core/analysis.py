@@ -155,6 +155,5 @@ class Analysis:
     findings: tuple[Finding, ...]
     multicast: tuple[VolumeInfo, ...]
     totals: Totals
-    protocols: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     evicted: dict[str, int] = field(default_factory=dict)

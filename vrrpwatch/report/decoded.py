@@ -1,4 +1,4 @@
-"""Every decoded field of one packet as an object, for NDJSON, JSON and CSV: always the same keys in the same order."""
+"""Every decoded field of one packet as an object, for NDJSON, JSON and CSV: the keys always in the same order."""
 
 from typing import Any, Final
 
@@ -51,6 +51,9 @@ KEYS: Final = (
     "destination_mac",
     "capture",
 )
+# Of those, the ones that only some messages have; CARP has all of the first.
+CARP_KEYS: Final = frozenset(("advbase", "advskew", "demotion", "counter", "digest"))
+OPTIONAL_KEYS: Final = CARP_KEYS | {"spi", "sequence", "icv", "error", "password"}
 COMPANION_KEYS: Final = ("state", "opcode", "hold", "type", "action", "flags", "count")
 
 
@@ -65,7 +68,9 @@ def record(
     checksum: Camp | None = None,
     reveal: bool = False,
 ) -> dict[str, Any]:
-    """The fields of one packet, :data:`KEYS` in order, ``None`` where its protocol has none or the capture cut it off.
+    """The fields of one packet in the order of :data:`KEYS`, ``None`` where unknown or cut off by the capture.
+
+    Of :data:`OPTIONAL_KEYS` only those are there that the message has: ``error`` only in a malformed one.
 
     ``length`` is the message's in octets, as the IP header gives it; ``interval`` is in seconds.
     """
@@ -92,7 +97,8 @@ def record(
         fields["auth"] = "ah"
     if isinstance(message, Vrrp | Carp):
         fields["checksum"] = checksum
-    return fields
+    has = CARP_KEYS if isinstance(message, Carp) else frozenset()
+    return {key: value for key, value in fields.items() if value is not None or key not in OPTIONAL_KEYS - has}
 
 
 def _message(message: Message, reveal: bool) -> dict[str, Any]:

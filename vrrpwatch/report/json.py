@@ -40,7 +40,6 @@ def to_json(analysis: Analysis) -> Object:
         "findings": [finding_object(finding) for finding in analysis.findings],
         "multicast": [volume_object(volume) for volume in analysis.multicast],
         "totals": totals_object(analysis.totals),
-        "protocols": _counts(analysis.protocols),
         "skipped": _counts(analysis.skipped),
         "evicted": _counts(analysis.evicted),
     }

@@ -16,7 +16,7 @@ _TYPES = {
     "multicast": "multicast",
     "second_opinion": "disagreement",
 }
-_COUNTS = ("protocols", "skipped", "evicted")
+_COUNTS = ("skipped", "evicted")
 
 
 def to_ndjson(document: Object) -> Iterator[str]:
