@@ -132,7 +132,7 @@ class Run:
 
     A master that yields to a better one may be back within its master-down time, so a missed advertisement ends a run.
     Two runs of one content that touch say the same as their union: cutting a run anywhere changes no result.
-    ``late`` is 1 if the run follows another of its content within the master-down time: its first advertisement was
+    ``late`` is 1 if the run follows another of its speaker within the master-down time: its first advertisement was
     late.  ``greatest_gap`` is in nanoseconds and includes the one before a late run.
     """
 

@@ -19,24 +19,42 @@ LATE_RATIO = 1.5
 
 @dataclass(slots=True)
 class Content:
-    """One thing that a speaker says, at ``index`` in the table of contents, with the run that is saying it."""
+    """One thing that a speaker says, at ``index`` in the table of contents, with the run that is saying it.
+
+    ``last`` is when it was last said.
+    """
 
     index: int
     advert: Advert
     down: int
     late_after: int
+    line: "Line"
     run: Run | None = None
+    last: Instant | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """All that one speaker says to one destination: ``content`` is what it said last."""
+
+    content: Content | None = None
 
 
 class Contents:
     """All contents heard, as objects and as columns (nanoseconds) that whole batches are compared with.
 
     ``identity`` is that of the first frame of a content, and ``varied`` whether another has been seen since: only then
-    does an equal identity mean the very same packet.
+    does an equal identity mean the very same packet.  ``voice`` numbers the speakers and ``saying`` what each of them
+    says, to whatever destination.
     """
 
     def __init__(self) -> None:
         self.items: list[Content] = []
+        self._voices: dict[tuple[object, ...], int] = {}
+        self._sayings: dict[tuple[object, ...], int] = {}
+        self._lines: dict[tuple[object, ...], Line] = {}
+        self.voice = np.empty(64, dtype=np.int64)
+        self.saying = np.empty(64, dtype=np.int64)
         self.down = np.empty(64, dtype=np.int64)
         self.late_after = np.empty(64, dtype=np.int64)
         self.half_interval = np.empty(64, dtype=np.int64)
@@ -46,11 +64,15 @@ class Contents:
     def add(self, advert: Advert, identity: int) -> Content:
         index = len(self.items)
         if index == len(self.down):
-            for name in ("down", "late_after", "half_interval", "identity", "varied"):
+            for name in ("voice", "saying", "down", "late_after", "half_interval", "identity", "varied"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate((column, np.zeros_like(column))))
-        content = Content(index, advert, nanoseconds(own_down(advert)), nanoseconds(LATE_RATIO * advert.interval))
+        group, speaker, destination, *rest = advert.claim
+        line = self._lines.setdefault((group, speaker, destination), Line())
+        content = Content(index, advert, nanoseconds(own_down(advert)), nanoseconds(LATE_RATIO * advert.interval), line)
         self.items.append(content)
+        self.voice[index] = self._voices.setdefault((group, speaker), len(self._voices))
+        self.saying[index] = self._sayings.setdefault((group, speaker, *rest), len(self._sayings))
         self.down[index] = content.down
         self.late_after[index] = content.late_after
         self.half_interval[index] = nanoseconds(advert.interval / 2)
@@ -60,18 +82,20 @@ class Contents:
 
     def halve(self) -> tuple["Contents", list[Content]]:
         """A table of the half that spoke last, and the contents left out of it."""
-        ranked = sorted(self.items, key=lambda content: content.run.last if content.run is not None else 0)
+        ranked = sorted(self.items, key=lambda content: content.last or 0)
         middle = len(ranked) // 2
         kept = Contents()
         for content in ranked[middle:]:
             moved = kept.add(content.advert, int(self.identity[content.index]))
-            moved.run = content.run
+            moved.run, moved.last = content.run, content.last
+            if content.line.content is content:
+                moved.line.content = moved
             kept.varied[moved.index] = self.varied[content.index]
         return kept, ranked[:middle]
 
 
 class Piece(NamedTuple):
-    """A stretch of one content inside one batch, without a late gap."""
+    """A stretch of one content inside one batch, without a late gap and without anything else said by its speaker."""
 
     content: Content
     source: int
@@ -102,7 +126,11 @@ def cut_pieces(
     which, when = index[order], at[order]
     gap = np.maximum(np.diff(when), 0)
     same = which[1:] == which[:-1]
-    starts = np.flatnonzero(np.concatenate(([True], ~same | (gap > contents.late_after[which[1:]]))))
+    ended = ~same | (gap > contents.late_after[which[1:]])
+    turns = _turns(contents, index)
+    if turns is not None:
+        ended |= np.diff(turns[order]) != 0
+    starts = np.flatnonzero(np.concatenate(([True], ended)))
     ends = np.append(starts[1:], len(which)) - 1
     inside = np.concatenate((gap, [0]))
     inside[ends] = 0
@@ -127,21 +155,34 @@ def cut_pieces(
     return [pieces[position] for position in ranking.tolist()]
 
 
+def _turns(contents: Contents, index: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Numbers for each row what its speaker says anew, so that a change and a change back differ; ``None``: no change."""
+    present = np.flatnonzero(np.bincount(index, minlength=len(contents.items)))
+    if len(np.unique(contents.voice[present])) == len(np.unique(contents.saying[present])):
+        return None
+    order = np.argsort(contents.voice[index], kind="stable")
+    said = contents.saying[index[order]]
+    turns = np.empty(len(index), dtype=np.int64)
+    turns[order] = np.concatenate(([0], np.cumsum(said[1:] != said[:-1])))
+    return turns
+
+
 def join(piece: Piece) -> tuple[Run, bool, Run | None]:
     """Adds ``piece`` to its content's open run, or opens one.
 
     Returns the run, whether its content is new (not said within the master-down time before), and the run it closed.
     """
     content = piece.content
-    run = content.run
-    gap = max(piece.first - run.last, 0) if run is not None else None
-    if run is not None and gap is not None and gap <= content.late_after:
+    run, before = content.run, content.line.content
+    gap = max(piece.first - before.last, 0) if before is not None and before.last is not None else None
+    said, content.last = content.last, piece.last if content.last is None else max(content.last, piece.last)
+    if run is not None and before is content and gap is not None and gap <= content.late_after:
         run.last = max(run.last, piece.last)
         run.last_packet = piece.last_packet
         run.count += piece.adverts
         run.greatest_gap = max(run.greatest_gap, gap, piece.greatest_gap)
         return run, False, None
-    late = gap if gap is not None and gap <= content.down else 0
+    late = gap if gap is not None and before is not None and _is_late(gap, before, content) else 0
     opened = Run(
         content.advert,
         piece.source,
@@ -153,5 +194,13 @@ def join(piece: Piece) -> tuple[Run, bool, Run | None]:
         max(piece.greatest_gap, late),
         int(late > 0),
     )
-    content.run = opened
-    return opened, late == 0, run
+    closed = None
+    if before is not None:
+        closed, before.run = before.run, None
+    content.run, content.line.content = opened, content
+    return opened, said is None or piece.first - said > content.down, closed
+
+
+def _is_late(gap: int, before: Content, content: Content) -> bool:
+    """Whether an advertisement that came ``gap`` after ``before`` was due earlier; one that resigned owes none."""
+    return before.late_after < gap < before.down and not before.advert.resigns and not content.advert.resigns
