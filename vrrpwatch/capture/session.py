@@ -1,17 +1,17 @@
 """One sitting over one or more captures: reads them as one time-ordered stream and feeds the engine."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vrrpwatch.capture.errors import CaptureError, DamagedError
-from vrrpwatch.capture.merge import Concurrent, Feed, merged
-from vrrpwatch.capture.naming import Names, rotations, stem
-from vrrpwatch.capture.sources import Facts, Interleaved, Workers, first_instant, read_here
+from vrrpwatch.capture.interrupts import Interrupts
+from vrrpwatch.capture.merge import Concurrent, Feed, merged, reading_order
+from vrrpwatch.capture.naming import Names, stem
+from vrrpwatch.capture.rotation import Streams
+from vrrpwatch.capture.sources import Facts, distinct, first_instant, read_here, reads_once, total_size
+from vrrpwatch.capture.workers import Workers
 from vrrpwatch.core.analysis import Analysis, InterfaceInfo, SourceInfo
 from vrrpwatch.core.engine import Engine, EngineOptions
 from vrrpwatch.core.frames import Batch, Kind, Loss, segment_id, unpack_vlans
@@ -34,6 +34,13 @@ WANTED = frozenset((Kind.ADVERT, Kind.ARP, Kind.ND, Kind.IGMP, Kind.MLD, Kind.HS
 # What ``decode`` prints, and what it prints when asked for everything.
 ADVERTS = frozenset((Kind.ADVERT,))
 COMPANIONS = frozenset((Kind.PFSYNC, Kind.CONNTRACKD, Kind.IPVS, Kind.HSRP, Kind.GLBP))
+# Different messages and segments that ``decode`` remembers; both are forgeable.
+MAX_UNDERSTOOD = 4096
+UNREAD = Facts("", (), (), None, 0)
+_COLUMNS = (
+    "source", "packet", "at", "kind", "offset", "captured", "length", "linktype", "interface", "ifindex", "vlans"
+)  # fmt: skip
+Message = Vrrp | Carp | Malformed | Companion
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Decoded:
     at: Instant
     segment: str
     frame: Packet
-    message: Vrrp | Carp | Malformed | Companion
+    message: Message
     checksum: Camp | None
     length: int
 
@@ -77,7 +84,7 @@ class _Source:
     """What one pass has learnt of one capture."""
 
     path: str
-    facts: Facts | None = None
+    facts: Facts = UNREAD
     packets: int = 0
     bytes: int = 0
     first: Instant | None = None
@@ -92,107 +99,121 @@ class _Source:
             self.last = batch.last if self.last is None else max(self.last, batch.last)
 
 
-@dataclass(frozen=True, slots=True)
-class _Knowledge:
-    """What a former pass has found out that the next must know from the start."""
+class _Meter:
+    """Bytes read in all passes together, so that what it tells never goes back."""
 
-    losses: tuple[Loss, ...] = ()
-    concurrent: frozenset[frozenset[int]] = frozenset()
-    interleaved: bool = False
+    def __init__(self, progress: Progress | None, total: int | None) -> None:
+        self._progress = progress
+        self._size = total
+        self._before = 0
+        self._read = 0
+
+    def next_pass(self) -> None:
+        self._before += self._read
+        self._read = 0
+
+    def add(self, count: int) -> None:
+        self._read += count
+        if self._progress is not None:
+            self._progress(self._before + self._read, None if self._size is None else self._before + self._size)
 
 
 def analyse(paths: Sequence[str], options: Options, progress: Progress | None = None) -> Outcome:
-    """Analyses captures as one stream.
+    """Analyses captures as one stream, whatever order they are given in; one that is given twice is read once.
 
     A capture tells at its end that it lost packets, and files that look like one rotation may turn out to overlap: what
-    a pass finds out so late, a second pass knows from its start (standard input can be read only once).
+    a pass finds out so late, a further pass knows from its start.  What can be read only once (standard input, a pipe)
+    is read in the last pass, so its own losses are known only as they are told.
     """
-    knowledge = _Knowledge()
-    starts = [first_instant(path) for path in paths] if len(paths) > 1 else [None] * len(paths)
-    while True:
-        sitting = _Sitting(paths, starts, options, knowledge, progress)
-        try:
-            outcome = sitting.run()
-        except Concurrent as news:
-            knowledge = replace(knowledge, losses=(), concurrent=knowledge.concurrent | {news.sources})
-            continue
-        except Interleaved:
-            knowledge = replace(knowledge, losses=(), interleaved=True)
-            continue
-        losses = tuple(sitting.engine.losses)
-        if losses == knowledge.losses or outcome.interrupted or "-" in paths:
-            return outcome
-        knowledge = replace(knowledge, losses=losses)
+    session = _Session(distinct(paths), options, progress)
+    if session.once and len(session.once) < len(session.paths):
+        outcome = session.settle(leave_out=session.once)
+        return outcome if outcome.interrupted else session.sit()
+    return session.sit() if session.once else session.settle()
+
+
+class _Session:
+    """All passes over some captures, and what one tells the next."""
+
+    def __init__(self, paths: tuple[str, ...], options: Options, progress: Progress | None) -> None:
+        self.paths = paths
+        self.once = frozenset(source for source, path in enumerate(paths) if reads_once(path))
+        self.starts = [first_instant(path) for path in paths] if len(paths) > 1 else [None] * len(paths)
+        self.streams = Streams(paths, self.once)
+        self.losses: tuple[Loss, ...] = ()
+        self.options = options
+        self.meter = _Meter(progress, total_size(paths))
+
+    def settle(self, leave_out: frozenset[int] = frozenset()) -> Outcome:
+        """Reads until nothing is learnt that should have been known before."""
+        while True:
+            sitting = _Sitting(self, leave_out)
+            try:
+                outcome = sitting.run(self.streams.rotations)
+            except Concurrent as news:
+                self.streams.part(*news.sources)
+                continue
+            if self.losses or not sitting.engine.losses or outcome.interrupted:
+                return outcome
+            self.losses = tuple(sitting.engine.losses)
+
+    def sit(self) -> Outcome:
+        """Reads once, with what is known."""
+        return _Sitting(self, frozenset()).run(())
 
 
 class _Sitting:
-    """One pass over all captures."""
+    """One pass over the captures, but for those to ``leave_out``."""
 
-    def __init__(
-        self,
-        paths: Sequence[str],
-        starts: Sequence[Instant | None],
-        options: Options,
-        knowledge: _Knowledge,
-        progress: Progress | None,
-    ) -> None:
-        self._starts = starts
-        self._options = options
-        self._progress = progress
-        self._sources = [_Source(path) for path in paths]
-        self._interleaved = knowledge.interleaved
-        self._total = _total_size(paths)
-        sets = rotations(paths)
-        self._rotations = [
-            frozenset(members) for members in sets.values() if frozenset(members) not in knowledge.concurrent
-        ]
-        streams = [stem(path) for path in paths]
-        for name, members in sets.items():
-            if frozenset(members) not in knowledge.concurrent:
-                for member in members:
-                    streams[member] = name
-        self._names = Names(streams, options.segment)
+    def __init__(self, session: _Session, leave_out: frozenset[int]) -> None:
+        self._session = session
+        self._sources = [_Source(path) for path in session.paths]
+        self._chosen = sorted(
+            (source for source in range(len(self._sources)) if source not in leave_out),
+            key=lambda source: reading_order(session.starts[source], source),
+        )
+        options = session.options
+        self._names = Names(session.streams.names(), options.segment)
         self.engine = Engine(
             EngineOptions(
-                self._names.interface, options.policy, options.keys, options.budget, options.reveal, knowledge.losses
+                self._names.interface, options.policy, options.keys, options.budget, options.reveal, session.losses
             )
         )
+        session.meter.next_pass()
 
-    def run(self) -> Outcome:
+    def run(self, rotations: Iterable[frozenset[int]]) -> Outcome:
+        """Reads all; raises :class:`Concurrent` where the files of one of ``rotations`` overlap."""
         interrupted = False
-        paths = [source.path for source in self._sources]
-        # Captures of the same time are read together, so only those that follow each other gain from workers.
-        workers = Workers(paths, WANTED, self._options.workers) if self._worth_workers() else None
-        try:
-            feeds = [Feed(number, self._starts[number], self._guarded(number, workers)) for number in range(len(paths))]
-            for batch in merged(feeds, self._rotations):
-                self.engine.feed(batch)
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            if workers is not None:
-                workers.close()
-        infos = [self._info(number) for number in range(len(paths))]
+        with ExitStack() as stack, Interrupts() as interrupts:
+            try:
+                workers = self._workers()
+                if workers is not None:
+                    stack.callback(workers.close)
+                feeds = []
+                for source in self._chosen:
+                    batches = stack.enter_context(closing(self._guarded(source, workers)))
+                    feeds.append(Feed(source, self._session.starts[source], batches))
+                for batch in merged(feeds, rotations):
+                    interrupts.whole(self.engine.feed, batch)
+            except KeyboardInterrupt:
+                interrupted = True
+        infos = [self._info(source) for source in range(len(self._sources))]
         analysis = self.engine.finish(infos)
         errors = tuple(source.error for source in self._sources if source.error is not None)
         return Outcome(analysis, errors, interrupted)
 
-    def _worth_workers(self) -> bool:
-        several = self._options.workers > 1 and len(self._sources) > 1
-        named = all(source.path != "-" for source in self._sources)
-        return (
-            several
-            and named
-            and not self._interleaved
-            and sorted(self._starts, key=lambda start: start or 0) == list(self._starts)
-        )
+    def _workers(self) -> Workers | None:
+        tasks = [(source, self._session.paths[source]) for source in self._chosen if source not in self._session.once]
+        count = self._session.options.workers
+        return Workers(tasks, WANTED, count) if count > 1 and len(tasks) > 1 else None
 
-    def _guarded(self, number: int, workers: Workers | None) -> Iterator[Batch]:
+    def _guarded(self, number: int, workers: Workers | None) -> Generator[Batch]:
         """A source's batches; one that cannot be read at all is noted and the others go on."""
         source = self._sources[number]
-        batches = (
-            read_here(source.path, number, WANTED, self._told) if workers is None else workers.read(number, self._told)
-        )
+        if workers is None or number in self._session.once:
+            batches = read_here(source.path, number, WANTED, self._told)
+        else:
+            batches = workers.read(number, self._told)
         try:
             for batch in batches:
                 source.count(batch)
@@ -201,71 +222,90 @@ class _Sitting:
             source.error = str(error)
 
     def _told(self, number: int, facts: Facts) -> None:
-        self._sources[number].facts = facts
+        source = self._sources[number]
+        before, source.facts = source.facts.consumed, facts
         self._names.describe(number, facts.format, facts.interfaces)
-        if self._progress is not None:
-            consumed = sum(source.facts.consumed for source in self._sources if source.facts is not None)
-            self._progress(consumed, self._total)
+        self._session.meter.add(facts.consumed - before)
 
     def _info(self, number: int) -> SourceInfo:
-        source = self._sources[number]
-        facts = source.facts or Facts("", (), (), None, 0)
-        dropped = facts.dropped or (None,) * len(facts.interfaces)
+        source, facts = self._sources[number], self._sources[number].facts
         interfaces = tuple(
-            InterfaceInfo(self._names.interface(number, index, 0), interface.linktype, lost)
-            for index, (interface, lost) in enumerate(zip(facts.interfaces, dropped, strict=True))
+            InterfaceInfo(
+                self._names.interface(number, index, 0),
+                interface.linktype,
+                facts.dropped[index] if index < len(facts.dropped) else None,
+            )
+            for index, interface in enumerate(facts.interfaces)
         )
         return SourceInfo(
             source.path, facts.format, source.packets, source.bytes, source.first, source.last, facts.damage, interfaces
         )
 
 
-def _total_size(paths: Sequence[str]) -> int | None:
-    try:
-        return sum(Path(path).stat().st_size for path in paths)
-    except OSError:
-        return None
-
-
 def decode(paths: Sequence[str], options: Options, everything: bool = False) -> Iterator[Decoded]:
     """Yields every VRRP and CARP advertisement (``everything``: companions too) of the captures, one after the other.
 
-    Raises :class:`CaptureError` for a capture that cannot be read, and :class:`DamagedError` after all that could be read
-    of a damaged one.
+    Raises :class:`CaptureError` for a capture that cannot be read, and :class:`DamagedError` after all that could be
+    read of a damaged one; captures after it are left unread, so who wants them gives one at a time.
     """
     names = Names([stem(path) for path in paths], options.segment)
     for source, path in enumerate(paths):
-        facts: list[Facts] = []
+        known = UNREAD
 
-        def told(number: int, known: Facts, facts: list[Facts] = facts) -> None:
-            facts[:] = [known]
-            names.describe(number, known.format, known.interfaces)
+        def told(number: int, facts: Facts) -> None:
+            nonlocal known
+            known = facts
+            names.describe(number, facts.format, facts.interfaces)
 
+        decoder = _Decoder(path, names)
         for batch in read_here(path, source, ADVERTS | COMPANIONS if everything else ADVERTS, told):
-            for row in batch.frames:
-                decoded = _decode(path, row, batch.data, names)
-                if decoded is not None:
-                    yield decoded
-        if facts and facts[0].damage is not None:
-            raise DamagedError(f"{path}: {facts[0].damage}")
+            yield from decoder.batch(batch)
+        if known.damage is not None:
+            raise DamagedError(f"{path}: {known.damage}")
 
 
-def _decode(path: str, row: np.void, data: NDArray[np.uint8], names: Names) -> Decoded | None:
-    offset, length, source = int(row["offset"]), int(row["length"]), int(row["source"])
-    frame = data[offset : offset + int(row["captured"])].tobytes()
-    packet = dissect(frame, int(row["linktype"]), length)
-    message = decode_advert(packet) if int(row["kind"]) == Kind.ADVERT else decode_companion(packet)
-    if message is None or packet.skipped is not None:
-        return None
-    name = names.interface(source, int(row["interface"]), int(row["ifindex"]))
-    return Decoded(
-        source=source,
-        path=path,
-        packet=int(row["packet"]),
-        at=int(row["at"]),
-        segment=segment_id(name, unpack_vlans(int(row["vlans"]))),
-        frame=packet,
-        message=message,
-        checksum=camp(message, packet) if isinstance(message, Vrrp | Carp) else None,
-        length=length,
-    )
+class _Decoder:
+    """Takes apart the frames of one capture; what is said again and again is understood once."""
+
+    def __init__(self, path: str, names: Names) -> None:
+        self._path = path
+        self._names = names
+        self._segments: dict[tuple[int, int, int], str] = {}
+        self._understood: dict[Hashable, tuple[Message | None, Camp | None]] = {}
+
+    def batch(self, batch: Batch) -> Iterator[Decoded]:
+        data = batch.data.tobytes()
+        columns = (batch.frames[name].tolist() for name in _COLUMNS)
+        for source, number, at, kind, start, size, length, linktype, interface, ifindex, vlans in zip(
+            *columns, strict=True
+        ):
+            packet = dissect(data[start : start + size], linktype, length)
+            message, checksum = self._message(packet, kind)
+            if message is not None and packet.skipped is None:
+                segment = self._segment(source, interface, ifindex, vlans)
+                yield Decoded(source, self._path, number, at, segment, packet, message, checksum, length)
+
+    def _message(self, packet: Packet, kind: int) -> tuple[Message | None, Camp | None]:
+        if kind != Kind.ADVERT:
+            return decode_companion(packet), None
+        network = packet.network
+        ends = (network.source, network.destination) if network is not None else None
+        # All that decode_advert and camp look at.
+        key = (ends, packet.payload, packet.payload_length, packet.fragment, packet.overlong)
+        known = self._understood.get(key)
+        if known is None:
+            message = decode_advert(packet)
+            known = message, camp(message, packet) if isinstance(message, Vrrp | Carp) else None
+            if len(self._understood) >= MAX_UNDERSTOOD:
+                self._understood.clear()
+            self._understood[key] = known
+        return known
+
+    def _segment(self, source: int, interface: int, ifindex: int, vlans: int) -> str:
+        key = (interface, ifindex, vlans)
+        segment = self._segments.get(key)
+        if segment is None:
+            segment = segment_id(self._names.interface(source, interface, ifindex), unpack_vlans(vlans))
+            if len(self._segments) < MAX_UNDERSTOOD:
+                self._segments[key] = segment
+        return segment

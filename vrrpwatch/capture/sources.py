@@ -1,24 +1,20 @@
-"""Captures as feeds of batches, read here or in worker processes; either way the same batches in the same order."""
+"""Captures as batches: where they begin, what is known of them, and reading one in this process."""
 
-import multiprocessing
+import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing.context import SpawnProcess
-from multiprocessing.queues import Queue
-from queue import Empty
+from pathlib import Path
 
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.files import Stream, open_capture
-from vrrpwatch.capture.reader import SECRET, CaptureReader
+from vrrpwatch.capture.reader import CaptureReader
 from vrrpwatch.core.frames import Batch, Interface, Kind
 from vrrpwatch.core.model import Instant
 
-# How much of a capture is read to learn when it begins.
-PEEK_BYTES = 1 << 18
-# Batches that a worker may be ahead of the analysis: this bounds its memory.
-AHEAD = 8
-# How often a worker that says nothing is asked whether it still lives.
-PATIENCE_SECONDS = 1.0
+# How much of a capture file is read to learn when it begins.
+PEEK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +28,7 @@ class Facts:
     consumed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A capture that cannot be read at all, and the line that says why."""
-
-    message: str
-
-
-class Interleaved(Exception):  # noqa: N818 - it is news, not an error
-    """Captures that one worker reads one after the other are wanted at the same time."""
-
-
 Told = Callable[[int, Facts], None]
-Message = tuple[int, Batch | None, Facts | Failure]
 
 
 class _Head:
@@ -63,96 +47,65 @@ class _Head:
         self._stream.close()
 
 
-def first_instant(path: str) -> Instant | None:
-    """When a capture file begins, as far as its first packets tell; ``None`` where that cannot be known yet."""
+def reads_once(path: str) -> bool:
+    """Whether what ``path`` gives can be read only once: standard input, a named pipe, a process substitution."""
     if path == "-":
+        return True
+    status = _status(path)
+    return status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode)
+
+
+def distinct(paths: Sequence[str]) -> tuple[str, ...]:
+    """The captures without those that were named before, under whatever name: one capture is no two witnesses."""
+    known: dict[object, str] = {}
+    for path in paths:
+        status = _status(path) if path != "-" else None
+        known.setdefault(path if status is None else (status.st_dev, status.st_ino), path)
+    return tuple(known.values())
+
+
+def total_size(paths: Sequence[str]) -> int | None:
+    """Bytes to be read; ``None`` where a pipe is among the captures."""
+    if any(map(reads_once, paths)):
+        return None
+    return sum(status.st_size for status in map(_status, paths) if status is not None)
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return Path(path).stat()
+    except (OSError, ValueError):
+        return None
+
+
+def first_instant(path: str) -> Instant | None:
+    """When a capture file begins, as far as its first packets tell; ``None`` where that cannot be known beforehand."""
+    if reads_once(path):
         return None
     try:
         head = _Head(open_capture(path), PEEK_BYTES)
-        firsts = [
-            batch.first
-            for batch in CaptureReader(path, 0, wanted=frozenset(), stream=head).batches()
-            if batch.first is not None
-        ]
+        with closing(head):
+            batches = CaptureReader(path, 0, wanted=frozenset(), stream=head).batches()
+            return next((batch.first for batch in batches if batch.first is not None), None)
     except CaptureError:
         return None
-    return min(firsts, default=None)
 
 
 def read_here(path: str, source: int, wanted: frozenset[Kind], told: Told) -> Iterator[Batch]:
     """Reads a capture in this process; raises :class:`CaptureError`."""
-    reader = CaptureReader(path, source, wanted=wanted)
-    for batch in reader.batches():
-        told(source, _facts(reader, batch))
-        yield batch
-    told(source, _facts(reader, None))
-
-
-def _facts(reader: CaptureReader, batch: Batch | None) -> Facts:
-    damage = reader.damage.removeprefix(f"{reader.path}: ") if reader.damage is not None else None
-    interfaces = batch.interfaces if batch is not None else reader.interfaces
-    return Facts(reader.format, interfaces, reader.dropped, damage, reader.consumed)
-
-
-class Workers:
-    """Processes that read captures ahead of the analysis: the n-th takes every n-th capture, in order."""
-
-    def __init__(self, paths: Sequence[str], wanted: frozenset[Kind], count: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        count = min(count, len(paths))
-        self._queues: list[Queue[Message]] = [context.Queue(AHEAD) for _ in range(count)]
-        self._processes: list[SpawnProcess] = [
-            context.Process(
-                target=_work, args=(list(enumerate(paths))[number::count], wanted, SECRET, queue), daemon=True
-            )
-            for number, queue in enumerate(self._queues)
-        ]
-        for process in self._processes:
-            process.start()
-
-    def read(self, source: int, told: Told) -> Iterator[Batch]:
-        """The batches of one capture; raises :class:`CaptureError`, and :class:`Interleaved` when
-        another of the same worker is still unread."""
-        number = source % len(self._queues)
-        while True:
-            origin, batch, facts = self._next(number)
-            if origin != source:
-                raise Interleaved
-            if isinstance(facts, Failure):
-                raise CaptureError(facts.message)
-            told(source, facts)
-            if batch is None:
-                return
+    for batch, facts in told_batches(CaptureReader(path, source, wanted=wanted)):
+        told(source, facts)
+        if batch is not None:
             yield batch
 
-    def _next(self, number: int) -> Message:
-        while True:
-            try:
-                return self._queues[number].get(timeout=PATIENCE_SECONDS)
-            except Empty:
-                if not self._processes[number].is_alive():
-                    code = self._processes[number].exitcode
-                    raise CaptureError(f"a worker process died (exit code {code}); try --workers 1") from None
 
-    def close(self) -> None:
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            process.join()
-        for queue in self._queues:
-            queue.close()
-            queue.cancel_join_thread()
+def told_batches(reader: CaptureReader) -> Iterator[tuple[Batch | None, Facts]]:
+    """A reader's batches with what was known of the capture by then; at the end no batch, and all that is known."""
+    for batch in reader.batches():
+        yield batch, _facts(reader, batch.interfaces)
+    yield None, _facts(reader, reader.interfaces)
 
 
-def _work(
-    tasks: list[tuple[int, str]], wanted: frozenset[Kind], secret: tuple[int, int], queue: "Queue[Message]"
-) -> None:
-    """What a worker process does: reads its captures in order and puts their batches on its queue."""
-    for source, path in tasks:
-        reader = CaptureReader(path, source, wanted=wanted, secret=secret)
-        try:
-            for batch in reader.batches():
-                queue.put((source, batch, _facts(reader, batch)))
-            queue.put((source, None, _facts(reader, None)))
-        except CaptureError as error:
-            queue.put((source, None, Failure(str(error))))
+def _facts(reader: CaptureReader, interfaces: tuple[Interface, ...]) -> Facts:
+    damage = reader.damage.removeprefix(f"{reader.path}: ") if reader.damage is not None else None
+    return Facts(reader.format, interfaces, reader.dropped, damage, reader.consumed)
