@@ -8,7 +8,7 @@ import pytest
 
 from tests.report.sample import at
 from vrrpwatch.report.decode_line import MASK, Message, TimeStyle, decode_line, message_text, timestamp
-from vrrpwatch.report.decoded import KEYS, record
+from vrrpwatch.report.decoded import record
 from vrrpwatch.wire.values import (
     AuthenticationHeader,
     Carp,

@@ -2,12 +2,13 @@
 
 import io
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 from rich.cells import cell_len
 
 from tests.report import sample
-from vrrpwatch.core.analysis import Analysis, InterfaceInfo
+from vrrpwatch.core.analysis import Analysis, InterfaceInfo, Tenure
 from vrrpwatch.core.model import GroupKey
 from vrrpwatch.report.table import MAX_BLOCKS, MAX_FINDINGS, write_table
 
@@ -144,3 +145,11 @@ def test_second_opinion() -> None:
     assert "2 disagreements, 1 without a known reason packet 3 checksum: ours plain, tshark's bad RFC 9568" in text
     assert "▲ packet 4 checksum" in text
     assert "tshark agrees on every field" in shown(sample.sample(), disagreements=[])
+
+
+def test_a_contest_stands_in_the_timeline() -> None:
+    contest = Tenure(sample.at(10), sample.at(18), (ip_address("10.0.0.1"), ip_address("10.0.0.2")))
+    analysis = sample.sample()
+    group = replace(analysis.groups[0], timeline=(contest,))
+    text = words(shown(replace(analysis, groups=(group,)), 200))
+    assert "10:00:10.000000 VRRP 51 on eth0/10: 10.0.0.1 and 10.0.0.2 both act as master, for 8 s" in text

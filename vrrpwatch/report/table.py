@@ -14,8 +14,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from vrrpwatch.core.analysis import Analysis, GroupInfo, VolumeInfo
-from vrrpwatch.core.model import Severity
+from vrrpwatch.core.analysis import Analysis, GroupInfo, Tenure, VolumeInfo
+from vrrpwatch.core.model import NANOSECONDS, Event, Severity
 from vrrpwatch.report import phrases
 from vrrpwatch.report.units import (
     clock,
@@ -234,24 +234,35 @@ def _group_rows(groups: Sequence[GroupInfo], width: int) -> Table:
 
 def _timeline(analysis: Analysis) -> Iterator[ConsoleRenderable]:
     yield from _heading("Timeline", "UTC")
-    many = len({event.group for event in analysis.events}) > 1
+    entries = [(event.at, event.group, _event_line(event)) for event in analysis.events]
+    for group in analysis.groups:
+        contests = (tenure for tenure in group.timeline if len(tenure.holders) > 1)
+        entries.extend((contest.first, group.key, _contest_line(contest)) for contest in contests)
+    entries.sort(key=lambda entry: entry[0])
+    many = len({group for _, group, _ in entries}) > 1
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     day = None
-    for event in analysis.events[:MAX_EVENTS]:
-        if date(event.at) != day:
-            day = date(event.at)
+    for at, key, line in entries[:MAX_EVENTS]:
+        if date(at) != day:
+            day = date(at)
             table.add_row(Text(day, style="bold"), "")
-        text = Text()
-        if many:
-            text.append(f"{group_name(event.group)}: ")
-        text.append(phrases.event_text(event), style=_event_style(event.kind))
-        if phrases.is_late(event) and event.gap is not None and event.expected_gap is not None:
-            text.append(f" ({duration(event.gap - event.expected_gap)} late)", style="yellow")
-        table.add_row(clock(event.at), text)
+        table.add_row(clock(at), Text(f"{group_name(key)}: ").append(line) if many else line)
     yield table
-    yield from _more(len(analysis.events) - MAX_EVENTS, "event")
+    yield from _more(len(entries) - MAX_EVENTS, "event")
+
+
+def _event_line(event: Event) -> Text:
+    line = Text(phrases.event_text(event), style=_event_style(event.kind))
+    if phrases.is_late(event) and event.gap is not None and event.expected_gap is not None:
+        line.append(f" ({duration(event.gap - event.expected_gap)} late)", style="yellow")
+    return line
+
+
+def _contest_line(contest: Tenure) -> Text:
+    lasted = duration((contest.last - contest.first) / NANOSECONDS)
+    return Text(f"{' and '.join(map(str, contest.holders))} both act as master, for {lasted}", style="red")
 
 
 def _event_style(kind: str) -> str:
