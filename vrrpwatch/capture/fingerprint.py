@@ -206,7 +206,8 @@ class Hasher:
         content.add(where)
         content.add(cython.cast(cython.ulonglong, linktype << 8 | kind) << 32 | ifindex)
         content.add(vlans)
-        copy.add(where)
+        # Files of one rotation are one stream, so a copy may be in the next one.
+        copy.add(cython.cast(cython.ulonglong, halves[half + 5]))
         copy.add(vlans)
         if linktype == 1:
             content.add(read(arena, start, 8))

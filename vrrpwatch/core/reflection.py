@@ -37,7 +37,7 @@ class Reflections:
         if not len(index):
             return copy
         known = len(self._at)
-        identities = np.concatenate((self._identity, identity))
+        identities = np.concatenate((self._identity, identity ^ contents.mark[index]))
         instants = np.concatenate((self._at, at))
         # Where all identities differ, as is usual, the faster sort that keeps no order among equals tells so.
         ranked = np.sort(identities)

@@ -45,7 +45,7 @@ class Contents:
 
     ``identity`` is that of the first frame of a content, and ``varied`` whether another has been seen since: only then
     does an equal identity mean the very same packet.  ``voice`` numbers the speakers and ``saying`` what each of them
-    says, to whatever destination.
+    says, to whatever destination; ``mark`` tells groups apart, of which the identity knows nothing.
     """
 
     def __init__(self) -> None:
@@ -53,6 +53,7 @@ class Contents:
         self._voices: dict[tuple[object, ...], int] = {}
         self._sayings: dict[tuple[object, ...], int] = {}
         self._lines: dict[tuple[object, ...], Line] = {}
+        self.mark = np.empty(64, dtype=np.uint64)
         self.voice = np.empty(64, dtype=np.int64)
         self.saying = np.empty(64, dtype=np.int64)
         self.down = np.empty(64, dtype=np.int64)
@@ -64,13 +65,14 @@ class Contents:
     def add(self, advert: Advert, identity: int) -> Content:
         index = len(self.items)
         if index == len(self.down):
-            for name in ("voice", "saying", "down", "late_after", "half_interval", "identity", "varied"):
+            for name in ("mark", "voice", "saying", "down", "late_after", "half_interval", "identity", "varied"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate((column, np.zeros_like(column))))
         group, speaker, destination, *rest = advert.claim
         line = self._lines.setdefault((group, speaker, destination), Line())
         content = Content(index, advert, nanoseconds(own_down(advert)), nanoseconds(LATE_RATIO * advert.interval), line)
         self.items.append(content)
+        self.mark[index] = hash(group) & 0xFFFF_FFFF_FFFF_FFFF
         self.voice[index] = self._voices.setdefault((group, speaker), len(self._voices))
         self.saying[index] = self._sayings.setdefault((group, speaker, *rest), len(self._sayings))
         self.down[index] = content.down
@@ -156,7 +158,7 @@ def cut_pieces(
 
 
 def _turns(contents: Contents, index: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Numbers for each row what its speaker says anew, so that a change and a change back differ; ``None``: no change."""
+    """Numbers for each row what its speaker says anew: a change and a change back differ; ``None``: nobody changes."""
     present = np.flatnonzero(np.bincount(index, minlength=len(contents.items)))
     if len(np.unique(contents.voice[present])) == len(np.unique(contents.saying[present])):
         return None
