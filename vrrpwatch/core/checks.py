@@ -70,17 +70,15 @@ class Checks:
         self._policy = policy
         self._reveal = reveal
         self._groups: dict[GroupKey, _Group] = {}
-        self._homes: dict[Home, dict[str, Evidence]] = {}
         # Groups that share a virtual MAC, by segment and id, in the order in which they were first heard.
         self._sharing: dict[tuple[str, int], dict[GroupKey, None]] = {}
-        self.evicted: dict[str, int] = {"groups": 0, "speakers": 0, "homes": 0}
+        self.evicted: dict[str, int] = {"groups": 0, "speakers": 0}
 
     def started(self, run: Run) -> None:
         """A speaker begins to say what it was not saying until now; never called where a run was merely cut."""
         advert = run.advert
         evidence = Evidence(run.source, run.first_packet)
         voice = self._voice(advert, run.first, evidence)
-        self._settle(advert, evidence)
         if voice.advert is advert:
             for other in islice(reversed(self._groups[advert.group].voices.values()), 1, MAX_COMPARED + 1):
                 self._compare(voice, other)
@@ -92,7 +90,6 @@ class Checks:
         evidence = (Evidence(run.source, run.first_packet),)
         for fault in faults(advert, self._reveal):
             self._speaker(fault.rule, advert, run.first, last, packets, fault.summary, evidence)
-        self._leaks(run, packets, last)
         self._rogue(run, packets, last)
 
     def late(self, run: Run) -> None:
@@ -212,42 +209,6 @@ class Checks:
             if not sharers:
                 del self._sharing[key.segment, key.id]
 
-    def _settle(self, advert: Advert, evidence: Evidence) -> None:
-        """Remembers where a speaker of a group was first heard, segment by segment."""
-        home = _home(advert)
-        if home is None:
-            return
-        places = self._homes.pop(home, None)
-        if places is None:
-            places = {}
-            if len(self._homes) >= MAX_HOMES:
-                del self._homes[next(iter(self._homes))]
-                self.evicted["homes"] += 1
-        if len(places) < MAX_SPEAKERS:
-            places.setdefault(advert.group.segment, evidence)
-        self._homes[home] = places
-
-    def _leaks(self, run: Run, packets: int, last: Instant) -> None:
-        home = _home(run.advert)
-        places = self._homes.get(home) if home is not None else None
-        if places is None or len(places) < 2:
-            return
-        group = run.advert.group
-        first, evidence = next(iter(places.items()))
-        if group.segment == first:
-            return
-        ip = run.advert.speaker.ip
-        self._speaker(
-            "leak",
-            run.advert,
-            run.first,
-            last,
-            packets,
-            f"{ip} advertises {title(group)} on {group.segment} as well as on {first}: "
-            "the segments are joined somewhere, or one host bridges them",
-            (evidence, places.get(group.segment, Evidence(run.source, run.first_packet))),
-        )
-
     def _rogue(self, run: Run, packets: int, last: Instant) -> None:
         if self._policy is None:
             return
@@ -336,14 +297,6 @@ class Checks:
             summary=summary,
             evidence=evidence,
         )
-
-
-def _home(advert: Advert) -> Home | None:
-    """What must live on one segment only; unicast advertisements are routed, so they may be seen on several."""
-    key = advert.group
-    if key.scope.startswith("unicast"):
-        return None
-    return key.protocol, key.family, key.id, key.scope, advert.speaker.ip
 
 
 def _seconds(gap: int) -> str:

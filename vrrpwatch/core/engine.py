@@ -19,6 +19,7 @@ from vrrpwatch.core.checks import Checks
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.frames import Batch, ClockStep, Loss, segment_id, unpack_vlans
 from vrrpwatch.core.intake import Copy, Intake, RefusedPiece, Sighting, Signed
+from vrrpwatch.core.leaks import Leaks
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.membership import Membership
 from vrrpwatch.core.model import Evidence, GroupKey, Instant, Run, SpeakerKey
@@ -68,6 +69,7 @@ class Engine:
         budget = DEFAULT_BUDGET if options.budget is None else options.budget
         self._volume = Volume(self.findings, budget, options.policy)
         self._authenticity = _authenticity(options, self.findings)
+        self._leaks = Leaks(self.findings)
         self._census = Census()
         self._intake = Intake(self._segment_id, signed=options.keys is not None)
         self._segments: dict[tuple[int, int, int, int], Segment] = {}
@@ -145,6 +147,7 @@ class Engine:
         yield "neighbours", self._neighbours.evicted
         yield "memberships", self._membership.evicted
         yield "checks", sum(self._checks.evicted.values())
+        yield "leaks", self._leaks.evicted
         yield "volume", self._volume.evicted
 
     def _listeners(self, group: GroupKey) -> tuple[Listener, ...]:
@@ -273,6 +276,7 @@ class Engine:
             self._checks.started(run)
             self._neighbours.advertised(advert, piece.first)
         self._checks.counted(run, piece.adverts, piece.last)
+        self._leaks.heard(run, piece.adverts, piece.first, piece.last)
         self._mastership.hear(
             advert,
             piece.first,
