@@ -26,17 +26,9 @@ EVERYTHING = frozenset(Kind)
 # Without TCP, UDP and ICMP among them the scan takes its fast way out of most frames.
 OF_INTEREST = frozenset(kind for kind in Kind if Kind.ADVERT <= kind <= Kind.GLBP)
 NAME = "made.pcap"
-VOLUME_KEY = (
-    "interface",
-    "ifindex",
-    "vlans",
-    "protocol",
-    "family",
-    "destination",
-    "origin_family",
-    "origin",
-    "second",
-)
+DESTINATION = ("interface", "ifindex", "vlans", "family", "destination")
+FLOW = (*DESTINATION, "protocol", "origin_family", "origin")
+SECOND = (*DESTINATION, "redundancy", "second")
 
 
 def record(data: bytes, at: int = 0, *, unit: int = 1000, order: Order = "<", length: int | None = None) -> bytes:
@@ -124,8 +116,12 @@ class Read:
         return np.concatenate([batch.frames for batch in self.batches])
 
     @property
-    def volume(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-        return np.concatenate([batch.volume for batch in self.batches])
+    def flows(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+        return np.concatenate([batch.flows for batch in self.batches])
+
+    @property
+    def seconds(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+        return np.concatenate([batch.seconds for batch in self.batches])
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -147,18 +143,23 @@ class Read:
         """Everything but where the batches were cut and where their arenas put the frames."""
         rows = self.frames
         rows["offset"] = 0
-        volume: dict[tuple[bytes, ...], list[int]] = {}
-        for row in self.volume:
-            key = tuple(row[name].tobytes() for name in VOLUME_KEY)
-            sums = volume.setdefault(key, [0, 0, 1 << 62, 0])
+        flows: dict[tuple[bytes, ...], list[int]] = {}
+        for row in self.flows:
+            sums = flows.setdefault(tuple(row[name].tobytes() for name in FLOW), [0, 0, 1 << 62, 0])
             sums[0] += int(row["packets"])
             sums[1] += int(row["bytes"])
             sums[2] = min(sums[2], int(row["first"]))
             sums[3] = max(sums[3], int(row["last"]))
+        seconds: dict[tuple[bytes, ...], list[int]] = {}
+        for row in self.seconds:
+            sums = seconds.setdefault(tuple(row[name].tobytes() for name in SECOND), [0, 0])
+            sums[0] += int(row["packets"])
+            sums[1] += int(row["bytes"])
         return (
             rows.tobytes(),
             self.contents(),
-            volume,
+            flows,
+            seconds,
             self.skipped,
             [step for batch in self.batches for step in batch.steps],
             sorted((loss for batch in self.batches for loss in batch.losses), key=repr),

@@ -88,7 +88,7 @@ def agree(first: int, count: int, wanted: frozenset[Kind]) -> None:
         assert content == frame
     assert result.skipped == Counter(packet.skipped for _, packet in packets.values() if packet.skipped)
     assert sum(batch.multicast_packets for batch in result.batches) == sum(p.group for _, p in packets.values())
-    assert int(result.volume["packets"].sum()) == sum(p.group for _, p in packets.values())
+    assert int(result.flows["packets"].sum()) == sum(p.group for _, p in packets.values())
 
 
 @pytest.mark.parametrize("wanted", [files.EVERYTHING, files.OF_INTEREST], ids=["everything", "of interest"])

@@ -1,4 +1,4 @@
-"""Multicast volume as the scan counts it: every group frame, by destination, origin, protocol and whole second."""
+"""Multicast volume as the scan counts it: every group frame, by flow and by destination and whole second."""
 
 import struct
 from ipaddress import ip_address
@@ -14,8 +14,8 @@ BROADCAST = b"\xff" * 6
 SECOND = 10**9
 
 
-def volume(data: bytes) -> list[tuple[str, str, Kind, int, int, int]]:
-    """Destination, origin, protocol, second, packets and bytes of each row."""
+def volume(data: bytes) -> list[tuple[str, str, Kind, int, int]]:
+    """Destination, origin, protocol, packets and bytes of each flow."""
 
     def name(family: int, octets: bytes) -> str:
         if family == 0:
@@ -27,11 +27,10 @@ def volume(data: bytes) -> list[tuple[str, str, Kind, int, int, int]]:
             name(int(row["family"]), row["destination"].tobytes()),
             name(int(row["origin_family"]), row["origin"].tobytes()),
             Kind(int(row["protocol"])),
-            int(row["second"]),
             int(row["packets"]),
             int(row["bytes"]),
         )
-        for row in files.read(data).volume
+        for row in files.read(data).flows
     ]
 
 
@@ -41,25 +40,51 @@ def only(frame: bytes, linktype: int = 1) -> tuple[str, str, Kind]:
     return row[:3]
 
 
-def test_rows_are_whole_seconds_and_original_lengths() -> None:
+def test_flows_have_original_lengths_and_times() -> None:
     times = (SECOND, SECOND + 999_999_000, 2 * SECOND, SECOND + 5000)
     data = files.pcap_header() + b"".join(files.record(ADVERT, at, length=100) for at in times)
-    assert volume(data) == [
-        ("224.0.0.18", "10.0.0.1", Kind.ADVERT, 1, 3, 300),
-        ("224.0.0.18", "10.0.0.1", Kind.ADVERT, 2, 1, 100),
-    ]
-    rows = files.read(data).volume
-    assert [(int(row["first"]), int(row["last"])) for row in rows] == [
-        (SECOND, SECOND + 999_999_000),
-        (2 * SECOND, 2 * SECOND),
-    ]
+    assert volume(data) == [("224.0.0.18", "10.0.0.1", Kind.ADVERT, 4, 400)]
+    (row,) = files.read(data).flows
+    assert (int(row["first"]), int(row["last"])) == (SECOND, 2 * SECOND)
+
+
+def test_seconds_are_whole_ones_of_a_destination() -> None:
+    other = frames.ethernet(frames.ipv4(frames.VRRP2, source=bytes((10, 0, 0, 2))))
+    bystander = frames.ethernet(frames.ipv4(b"", 17))
+    sent = (
+        (ADVERT, SECOND),
+        (other, SECOND + 999_999_000),
+        (bystander, SECOND + 999_999_000),
+        (ADVERT, 2 * SECOND),
+        (ADVERT, SECOND + 5000),
+    )
+    result = files.read(files.pcap_header() + b"".join(files.record(frame, at, length=100) for frame, at in sent))
+    sums: dict[tuple[bytes, int, int], list[int]] = {}
+    for row in result.seconds:
+        key = (row["destination"].tobytes()[:4], int(row["redundancy"]), int(row["second"]))
+        packets, size = sums.get(key, (0, 0))
+        sums[key] = [packets + int(row["packets"]), size + int(row["bytes"])]
+    assert sums == {
+        (frames.VRRP_GROUP, 1, 1): [3, 300],
+        (frames.VRRP_GROUP, 0, 1): [1, 100],
+        (frames.VRRP_GROUP, 1, 2): [1, 100],
+    }
+
+
+def test_a_destination_that_jumps_between_seconds() -> None:
+    times = (SECOND * (number & 1) for number in range(100_000))
+    result = files.read(files.pcap_header() + b"".join(files.record(ADVERT, at) for at in times))
+    assert max(len(batch.seconds) for batch in result.batches) <= 32768 + 1
+    assert [int(result.seconds["packets"][result.seconds["second"] == second].sum()) for second in (0, 1)] == [
+        50_000
+    ] * 2
 
 
 def test_vlans_and_interfaces_have_rows_of_their_own() -> None:
     inner = frames.tagged(frames.ipv4(frames.VRRP2), (0x88A8, 5), (0x8100, 6))
     data = files.section() + files.interface() * 2
     data += files.enhanced(ADVERT, 0, 0) + files.enhanced(ADVERT, 0, 1) + files.enhanced(inner, 0, 1)
-    rows = files.read(data).volume
+    rows = files.read(data).flows
     assert [(int(row["interface"]), unpack_vlans(int(row["vlans"]))) for row in rows] == [(0, ()), (1, ()), (1, (5, 6))]
 
 
@@ -168,7 +193,7 @@ def test_more_rows_than_a_batch_holds() -> None:
     packets = [frames.ethernet(frames.ipv4(frames.VRRP2, source=n.to_bytes(4))) for n in range(30000)]
     result = files.read(files.pcap(packets + packets, step=1000))
     assert len(result.batches) > 2
-    assert max(len(batch.volume) for batch in result.batches) <= 8192
-    origins = result.volume["origin"][:, :4].copy().view(">u4").ravel()
+    assert max(len(batch.flows) + len(batch.seconds) for batch in result.batches) <= 16384
+    origins = result.flows["origin"][:, :4].copy().view(">u4").ravel()
     assert np.array_equal(np.unique(origins), np.arange(30000))
-    assert int(result.volume["packets"].sum()) == 60000
+    assert int(result.flows["packets"].sum()) == 60000

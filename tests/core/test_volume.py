@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vrrpwatch.core import volume
+from vrrpwatch.core import register, volume
 from vrrpwatch.core.analysis import Rate, VolumeInfo
 from vrrpwatch.core.findings import Findings
-from vrrpwatch.core.frames import VOLUME, Kind
-from vrrpwatch.core.ledger import Ledger, factor
+from vrrpwatch.core.frames import FLOWS, SECONDS, Kind
+from vrrpwatch.core.ledger import Ledger
 from vrrpwatch.core.model import NANOSECONDS, Finding
-from vrrpwatch.core.names import PROTOCOL_NAMES, protocol_name
+from vrrpwatch.core.names import PROTOCOL_NAMES, STATE_SYNC, protocol_name
 from vrrpwatch.core.volume import Volume
 
 START = 1_700_000_000
@@ -41,19 +41,24 @@ def _address(text: str) -> tuple[int, bytes]:
     return address.version, address.packed.ljust(16, b"\0")
 
 
-def rows(*seen: Seen) -> NDArray[np.void]:
-    table = np.zeros(len(seen), dtype=VOLUME)
-    for row, item in zip(table, seen, strict=True):
+Rows = tuple[NDArray[np.void], NDArray[np.void]]
+
+
+def rows(*seen: Seen) -> Rows:
+    flows, seconds = np.zeros(len(seen), dtype=FLOWS), np.zeros(len(seen), dtype=SECONDS)
+    for flow, second, item in zip(flows, seconds, seen, strict=True):
         at = START * NANOSECONDS + round(item.at * NANOSECONDS)
         family, destination = _address(item.to)
-        origin_family, origin = _address(item.by)
-        row["vlans"] = 1 << 60 | item.vlan if item.vlan else 0
-        row["protocol"], row["family"], row["origin_family"] = item.kind, family, origin_family
-        row["destination"] = np.frombuffer(destination, dtype=np.uint8)
-        row["origin"] = np.frombuffer(origin, dtype=np.uint8)
-        row["second"], row["first"], row["last"] = at // NANOSECONDS, at, at
-        row["packets"], row["bytes"] = item.packets, item.packets * item.size
-    return table
+        for row in (flow, second):
+            row["vlans"] = 1 << 60 | item.vlan if item.vlan else 0
+            row["family"], row["destination"] = family, np.frombuffer(destination, dtype=np.uint8)
+            row["packets"], row["bytes"] = item.packets, item.packets * item.size
+        flow["protocol"] = item.kind
+        flow["origin_family"], origin = _address(item.by)
+        flow["origin"] = np.frombuffer(origin, dtype=np.uint8)
+        flow["first"], flow["last"] = at, at
+        second["second"], second["redundancy"] = at // NANOSECONDS, item.kind in STATE_SYNC
+    return flows, seconds
 
 
 def segment_of(_source: int, _interface: int, _ifindex: int, vlans: int) -> str:
@@ -62,7 +67,7 @@ def segment_of(_source: int, _interface: int, _ifindex: int, vlans: int) -> str:
 
 def total(*seen: Seen) -> tuple[VolumeInfo, ...]:
     added = Volume(Findings())
-    added.add(rows(*seen), segment_of)
+    added.add(*rows(*seen), segment_of)
     added.finish()
     return added.results()
 
@@ -70,7 +75,7 @@ def total(*seen: Seen) -> tuple[VolumeInfo, ...]:
 def budget_findings(*seen: Seen, budget: float | None = None, policy: "Policy | None" = None) -> list[Finding]:
     findings = Findings()
     added = Volume(findings, budget, policy)
-    added.add(rows(*seen), segment_of)
+    added.add(*rows(*seen), segment_of)
     added.finish()
     return list(findings.all())
 
@@ -148,7 +153,7 @@ def test_a_long_capture_has_wider_buckets() -> None:
 
 def test_flows_name_ip_destinations_only() -> None:
     added = Volume(Findings())
-    added.add(rows(Seen(1), Seen(2), Seen(1, to="01:80:c2:00:00:00")), segment_of)
+    added.add(*rows(Seen(1), Seen(2), Seen(1, to="01:80:c2:00:00:00")), segment_of)
     (flow,) = added.flows()
     assert (flow.segment, flow.destination, flow.packets) == ("eth0", ip_address("224.0.0.18"), 2)
     assert (flow.first, flow.last) == ((START + 1) * NANOSECONDS, (START + 2) * NANOSECONDS)
@@ -167,7 +172,7 @@ def test_the_budget_is_per_segment_and_second() -> None:
     assert (found.first, found.last) == ((START + 1) * NANOSECONDS, (START + 7) * NANOSECONDS)
     assert found.summary == (
         "redundancy and state-sync multicast peaks at 120 packets/s, the budget is 100; "
-        "most of that second: 90 packets of conntrackd from 10.0.0.7 to 225.0.0.50"
+        "most of it in all: 190 packets of vrrp from 10.0.0.1 to 224.0.0.18"
     )
 
 
@@ -212,9 +217,9 @@ def test_cutting_and_shuffling_within_the_window_changes_nothing(seen: list[Seen
         pieces.append([replace(item, packets=1) for item in piece] + split)
     whole_findings, cut_findings = Findings(), Findings()
     whole, cut = Volume(whole_findings, 20.0), Volume(cut_findings, 20.0)
-    whole.add(rows(*seen), segment_of)
+    whole.add(*rows(*seen), segment_of)
     for piece in pieces:
-        cut.add(rows(*piece), segment_of)
+        cut.add(*rows(*piece), segment_of)
     assert cut.results() == whole.results()
     whole.finish()
     cut.finish()
@@ -244,19 +249,21 @@ def test_sums_and_peaks_are_those_of_a_plain_count(seen: list[Seen]) -> None:
 
 def test_results_may_be_asked_at_any_time() -> None:
     added = Volume(Findings())
-    added.add(rows(Seen(0.1, packets=2)), segment_of)
+    added.add(*rows(Seen(0.1, packets=2)), segment_of)
     assert added.results()[0].packets_per_second.peak == 2
-    added.add(rows(Seen(0.2, packets=3)), segment_of)
+    added.add(*rows(Seen(0.2, packets=3)), segment_of)
     assert added.results()[0].packets_per_second.peak == 5
 
 
 def test_forged_destinations_and_sources_stay_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MAX_SEGMENTS", "MAX_FLOWS", "MAX_TALKERS", "MAX_PAIRS", "MAX_PENDING", "MAX_SERIES"):
+    for name in ("MAX_SEGMENTS", "MAX_DESTINATIONS", "MAX_ORIGINS", "MAX_TALKERS", "MAX_KNOWN"):
+        monkeypatch.setattr(register, name, 8)
+    for name in ("MAX_ORIGINS", "MAX_PAIRS", "MAX_PENDING", "MAX_SERIES"):
         monkeypatch.setattr(volume, name, 8)
     added = Volume(Findings(), 1.0)
     for number in range(100):
         seen = Seen(number, to=f"225.0.0.{number}", by=f"10.0.0.{number}", vlan=number % 20, packets=2)
-        added.add(rows(seen), segment_of)
+        added.add(*rows(seen), segment_of)
     added.finish()
     infos = added.results()
     # Eight destinations, and for each of nine segments one that holds all the others.
@@ -269,15 +276,15 @@ def test_forged_destinations_and_sources_stay_within_bounds(monkeypatch: pytest.
 def test_one_packet_from_the_future_does_not_cut_later_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volume, "MAX_PENDING", 50)
     added = Volume(Findings())
-    added.add(rows(Seen(0), Seen(4e9)), segment_of)
+    added.add(*rows(Seen(0), Seen(4e9)), segment_of)
     for _ in range(10):
-        added.add(rows(Seen(5.5, packets=3)), segment_of)
+        added.add(*rows(Seen(5.5, packets=3)), segment_of)
     assert added.results()[0].packets_per_second.peak == 30
 
 
 def test_nothing_gives_nothing() -> None:
     added = Volume(Findings())
-    added.add(rows(), segment_of)
+    added.add(*rows(), segment_of)
     added.finish()
     assert (added.results(), added.flows(), added.evicted) == ((), (), 0)
 
@@ -286,12 +293,6 @@ def test_every_kind_has_a_name_of_its_own() -> None:
     assert set(PROTOCOL_NAMES) == set(Kind)
     assert len(set(PROTOCOL_NAMES.values())) == len(Kind)
     assert [protocol_name(kind) for kind in (Kind.ADVERT, Kind.AH_OTHER, 63)] == ["vrrp", "ah", "other"]
-
-
-def test_factor_numbers_rows_in_order_of_appearance() -> None:
-    index, codes = factor(np.array([7, 7, 3, 7, 3]), np.array([1, 2, 1, 1, 1]))
-    assert index.tolist() == [0, 1, 2]
-    assert codes.tolist() == [0, 1, 2, 0, 2]
 
 
 def test_a_ledger_folds_by_key_and_gives_up_what_is_small() -> None:

@@ -99,7 +99,9 @@ def probe(data: bytes, size: int = 1 << 20) -> None:
     for batch in result.batches:
         rows = batch.frames
         assert batch.packets >= len(rows)
-        assert batch.packets >= batch.multicast_packets == int(batch.volume["packets"].sum())
+        assert batch.packets >= batch.multicast_packets == int(batch.flows["packets"].sum())
+        for name in ("packets", "bytes"):
+            assert int(batch.flows[name].sum()) == int(batch.seconds[name].sum())
         if not len(rows):
             continue
         assert int(rows["offset"].min()) >= 0

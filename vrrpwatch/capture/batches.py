@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrrpwatch.capture import fingerprint, scan
-from vrrpwatch.core.frames import FRAME, VOLUME, Batch, ClockStep, Interface, Loss
+from vrrpwatch.core.frames import FLOWS, FRAME, SECONDS, Batch, ClockStep, Interface, Loss
+from vrrpwatch.core.names import STATE_SYNC
 
 Code = tuple[type, type]
 
@@ -29,14 +30,16 @@ class Storage:
             "hashes": memoryview(rows).cast("Q"),
             "halves": memoryview(rows).cast("i"),
             "ah_offsets": _words("q", scan.MAX_ROWS),
-            "keys": _words("Q", scan.MAX_VOLUMES * scan.KEY_WORDS),
-            "sums": _words("q", scan.MAX_VOLUMES * scan.SUM_WORDS),
-            "slots": _words("q", scan.MAX_VOLUMES * 2),
-            "places": _words("q", scan.MAX_VOLUMES),
+            "keys": _words("Q", scan.MAX_ENTRIES * scan.KEY_WORDS),
+            "sums": _words("q", scan.MAX_ENTRIES * scan.SUM_WORDS),
+            "slots": _words("q", scan.MAX_ENTRIES * 2),
+            "places": _words("q", scan.MAX_ENTRIES),
+            "destinations": _words("q", scan.MAX_ENTRIES),
+            "seconds": _words("q", scan.MAX_SECONDS * scan.SECOND_WORDS),
             "skipped": _words("q", len(scan.SKIPPED)),
             "interfaces": _words("q", scan.MAX_INTERFACES * scan.INTERFACE_WORDS),
         }
-        self.scanner = scanner(self.tables, source, wanted, secret[0])
+        self.scanner = scanner(self.tables, source, wanted, sum(1 << kind for kind in STATE_SYNC), secret[0])
         masks = _words("Q", 9)
         for count in range(9):
             masks[count] = int.from_bytes(b"\xff" * count + b"\0" * (8 - count), sys.byteorder)
@@ -47,6 +50,7 @@ class Storage:
         """The batch of everything scanned since the last one."""
         scanner = self.scanner
         counted = scanner.packets > 0
+        flows, seconds = self._volume(scanner.entries, scanner.left)
         batch = Batch(
             source=self.source,
             interfaces=interfaces,
@@ -58,7 +62,8 @@ class Storage:
             last=scanner.last if counted else None,
             frames=self._frames(scanner.kept),
             data=np.frombuffer(self.arena, np.uint8, scanner.used).copy(),
-            volume=self._volume(scanner.volumes),
+            flows=flows,
+            seconds=seconds,
             steps=tuple(ClockStep(self.source, *step) for step in scanner.steps),
             losses=losses + tuple(Loss(self.source, *drop) for drop in scanner.drops),
             skipped=self._skipped(),
@@ -70,23 +75,42 @@ class Storage:
         self.hasher.hash(count)
         return np.frombuffer(self.tables["rows"], FRAME, count).copy()
 
-    def _volume(self, count: int) -> NDArray[np.void]:
-        volume = np.zeros(count, VOLUME)
+    def _volume(self, count: int, left: int) -> tuple[NDArray[np.void], NDArray[np.void]]:
         keys = self._table("keys", np.uint64, count, scan.KEY_WORDS)
         sums = self._table("sums", np.int64, count, scan.SUM_WORDS)
-        volume["source"] = self.source
-        volume["interface"] = keys[:, 5] >> 32
-        volume["ifindex"] = keys[:, 5] & 0xFFFFFFFF
-        volume["vlans"] = keys[:, 4]
-        volume["protocol"] = keys[:, 7] >> 8
-        volume["family"] = volume["origin_family"] = keys[:, 7] & 0xFF
-        octets = keys[:, :4].astype(">u8").view(np.uint8).reshape(count, 32)
-        volume["destination"] = octets[:, :16]
-        volume["origin"] = octets[:, 16:]
-        volume["second"] = keys[:, 6]
+        destination = keys[:, 6] >> 32 != 0
+        # A flow whose destination found no room has not counted anything.
+        flow = np.flatnonzero(~destination & (sums[:, 0] > 0))
+        flows = np.zeros(len(flow), FLOWS)
+        self._describe(flows, keys[flow])
+        flows["protocol"] = keys[flow, 6] >> 8
+        flows["origin_family"] = flows["family"]
+        flows["origin"] = _octets(keys[flow, 2:4])
         for column, name in enumerate(("packets", "bytes", "first", "last")):
-            volume[name] = sums[:, column]
-        return volume
+            flows[name] = sums[flow, column]
+        # The seconds that were left, and those that the destinations are still in.
+        present = np.flatnonzero(destination & (sums[:, 1] > 0))
+        counted = np.concatenate(
+            (
+                self._table("seconds", np.int64, left, scan.SECOND_WORDS),
+                np.column_stack((present, sums[present, :3])),
+            )
+        )
+        entries = counted[:, 0]
+        seconds = np.zeros(len(counted), SECONDS)
+        self._describe(seconds, keys[entries])
+        seconds["redundancy"] = keys[entries, 6] >> 8 & 1
+        for column, name in enumerate(("second", "packets", "bytes"), 1):
+            seconds[name] = counted[:, column]
+        return flows, seconds
+
+    def _describe(self, rows: NDArray[np.void], keys: NDArray[np.uint64]) -> None:
+        rows["source"] = self.source
+        rows["interface"] = keys[:, 5] >> 32
+        rows["ifindex"] = keys[:, 5] & 0xFFFFFFFF
+        rows["family"] = keys[:, 6] & 0xFF
+        rows["vlans"] = keys[:, 4]
+        rows["destination"] = _octets(keys[:, :2])
 
     def _skipped(self) -> dict[str, int]:
         skipped = {
@@ -109,3 +133,7 @@ class Storage:
 
 def _words(code: Literal["q", "Q"], count: int) -> memoryview:
     return memoryview(bytearray(8 * count)).cast(code)
+
+
+def _octets(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    return words.astype(">u8").view(np.uint8)

@@ -52,13 +52,13 @@ class Feed:
         if batch is None:
             raise ValueError("nothing to split")
         here = int(np.searchsorted(self.ordered, horizon, side="right" if inclusive else "left"))
-        seconds = batch.volume["second"] * NANOSECONDS <= horizon
+        seconds = batch.seconds["second"] * NANOSECONDS <= horizon
         next_packet = batch.frames["packet"][here] if here < len(batch.frames) else None
         steps = [step for step in batch.steps if next_packet is None or step.packet < next_packet]
         part = replace(
             batch,
             frames=batch.frames[:here],
-            volume=batch.volume[seconds],
+            seconds=batch.seconds[seconds],
             steps=tuple(steps),
             last=horizon if horizon > _EARLIEST else None,
         )
@@ -70,7 +70,8 @@ class Feed:
             multicast_packets=0,
             multicast_bytes=0,
             frames=batch.frames[here:],
-            volume=batch.volume[~seconds],
+            flows=batch.flows[:0],
+            seconds=batch.seconds[~seconds],
             steps=batch.steps[len(steps) :],
             losses=(),
             skipped={},
@@ -165,7 +166,8 @@ def _joined(parts: list[tuple[Batch, NDArray[np.int64]]]) -> Batch:
         last=min((batch.last for batch in batches if batch.last is not None), default=None),
         frames=np.concatenate(shifted)[order] if shifted else np.empty(0, dtype=FRAME),
         data=np.concatenate(data) if data else np.empty(0, dtype=np.uint8),
-        volume=np.concatenate([batch.volume for batch in batches]),
+        flows=np.concatenate([batch.flows for batch in batches]),
+        seconds=np.concatenate([batch.seconds for batch in batches]),
         steps=tuple(step for batch in batches for step in batch.steps),
         losses=tuple(loss for batch in batches for loss in batch.losses),
         skipped=skipped,

@@ -67,16 +67,19 @@ _BLOCK = cython.declare(cython.int, 3)
 ARENA_SIZE = 4 << 20
 MAX_ROWS = 1 << 14
 ROW_WORDS = 11
-MAX_VOLUMES = 1 << 13
-KEY_WORDS = 8
+MAX_ENTRIES = 1 << 14
+KEY_WORDS = 7
 SUM_WORDS = 4
+MAX_SECONDS = 1 << 15
+SECOND_WORDS = 4
 MAX_INTERFACES = 4096
 INTERFACE_WORDS = 8
 _ARENA = cython.declare(cython.longlong, 4 << 20)
 _SPARE = cython.declare(cython.longlong, 16)
 _ROWS = cython.declare(cython.longlong, 1 << 14)
-_VOLUMES = cython.declare(cython.longlong, 1 << 13)
-_SLOTS = cython.declare(cython.longlong, 1 << 14)
+_ENTRIES = cython.declare(cython.longlong, 1 << 14)
+_SLOTS = cython.declare(cython.longlong, 1 << 15)
+_SECONDS = cython.declare(cython.longlong, 1 << 15)
 # Who knows the hash's key could make keys collide: past this many steps the batch ends instead.
 _PROBES = cython.declare(cython.longlong, 64)
 
@@ -95,6 +98,8 @@ _SECOND = cython.declare(cython.longlong, 1_000_000_000)
 _LAST_SECOND = cython.declare(cython.ulonglong, 4_611_686_018)
 _BROADCAST = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFF0000)
 _MASK = cython.declare(cython.ulonglong, 0xFFFFFFFFFFFFFFFF)
+# What tells the key of a destination from that of a flow.
+_IS_DESTINATION = cython.declare(cython.ulonglong, 1 << 32)
 _MULTIPLIER = cython.declare(cython.ulonglong, 0x9E3779B97F4A7C15)
 
 MAX_STEPS = 1000
@@ -196,11 +201,14 @@ def is_plain(buffer: cython.uchar[::1], at: cython.Py_ssize_t, captured: cython.
 class Scanner:
     """One source's scan: feed it records with :meth:`pcap` or :meth:`pcapng`, empty it with :meth:`reset`.
 
-    ``number`` is the source's; ``wanted`` a mask with bit ``1 << kind`` set for every kind to keep; ``secret`` keys the
-    volume table.  ``storage`` is what :mod:`vrrpwatch.capture.batches` makes and reads: ``rows`` is an array of FRAME
-    as 64-bit words, ROW_WORDS a row, ``halves`` the same bytes as 32-bit words; ``keys`` and ``sums`` have KEY_WORDS
-    and SUM_WORDS words a volume row, ``interfaces`` INTERFACE_WORDS words an interface (link type; most ticks,
-    multiplier, divisor and binary exponent of its clock; offset in ns; snap length; when its last packet came).
+    ``number`` is the source's; ``wanted`` a mask with bit ``1 << kind`` set for every kind to keep, ``redundancy`` one
+    of the kinds whose seconds are counted apart; ``secret`` keys the table of flows.  ``storage`` is what
+    :mod:`vrrpwatch.capture.batches` makes and reads: ``rows`` is an array of FRAME as 64-bit words, ROW_WORDS a row,
+    ``halves`` the same bytes as 32-bit words; ``keys`` and ``sums`` have KEY_WORDS and SUM_WORDS words an entry, which
+    is a flow (packets, octets, first and last instant; ``destinations`` has its destination's entry) or a destination
+    (the second at hand, its packets and octets); ``seconds`` has SECOND_WORDS words for each second that a destination
+    has left (entry, second, packets, octets).  ``interfaces`` has INTERFACE_WORDS words an interface (link type; most
+    ticks, multiplier, divisor and binary exponent of its clock; offset in ns; snap length; when its last packet came).
     """
 
     buffer: cython.uchar[::1]
@@ -212,10 +220,13 @@ class Scanner:
     sums: cython.longlong[::1]
     slots: cython.longlong[::1]
     places: cython.longlong[::1]
+    destinations: cython.longlong[::1]
+    seconds: cython.longlong[::1]
     skipped: cython.longlong[::1]
     interfaces: cython.longlong[::1]
     number: cython.longlong
     wanted: cython.longlong
+    redundancy: cython.longlong
     hasty: cython.bint
     secret: cython.ulonglong
     linktype: cython.longlong
@@ -237,7 +248,8 @@ class Scanner:
     last = cython.declare(cython.longlong, visibility="readonly")
     kept = cython.declare(cython.longlong, visibility="readonly")
     used = cython.declare(cython.longlong, visibility="readonly")
-    volumes = cython.declare(cython.longlong, visibility="readonly")
+    entries = cython.declare(cython.longlong, visibility="readonly")
+    left = cython.declare(cython.longlong, visibility="readonly")
     steps = cython.declare(object, visibility="readonly")
     drops = cython.declare(object, visibility="readonly")
     ethertypes = cython.declare(object, visibility="readonly")
@@ -269,7 +281,7 @@ class Scanner:
     kind: cython.int
     volume_kind: cython.int
 
-    def __init__(self, storage: dict[str, Any], number: int, wanted: int, secret: int) -> None:
+    def __init__(self, storage: dict[str, Any], number: int, wanted: int, redundancy: int, secret: int) -> None:
         self.arena = storage["arena"]
         self.rows = storage["rows"]
         self.halves = storage["halves"]
@@ -278,16 +290,19 @@ class Scanner:
         self.sums = storage["sums"]
         self.slots = storage["slots"]
         self.places = storage["places"]
+        self.destinations = storage["destinations"]
+        self.seconds = storage["seconds"]
         self.skipped = storage["skipped"]
         self.number = number
         self.interfaces = storage["interfaces"]
         self.wanted = wanted
+        self.redundancy = redundancy
         # Whoever wants TCP, UDP or ICMP frames gets them all; nobody does but to compare.
         self.hasty = not wanted & _PLAIN
         self.secret = secret
         self.previous = -1
         self.packet = 0
-        self.volumes = 0
+        self.entries = 0
         self.interface = 0
         self.section = 0
         self.described = 0
@@ -299,7 +314,7 @@ class Scanner:
     def reset(self) -> None:
         """Starts the next batch; what the storage held is the caller's to have copied."""
         i: cython.Py_ssize_t
-        for i in range(self.volumes):
+        for i in range(self.entries):
             self.slots[self.places[i]] = 0
         for i in range(self.skipped.shape[0]):
             self.skipped[i] = 0
@@ -311,7 +326,8 @@ class Scanner:
         self.last = 0
         self.kept = 0
         self.used = 0
-        self.volumes = 0
+        self.entries = 0
+        self.left = 0
         self.steps = []
         self.drops = []
         self.ethertypes = {}
@@ -588,7 +604,7 @@ class Scanner:
         ahead: cython.longlong,
     ) -> cython.int:
         """Takes one frame in; 0, and nothing done, where the batch has no room for it."""
-        volume: cython.longlong
+        flow: cython.longlong
         if self.kept == _ROWS or self.used + captured + _SPARE > _ARENA:
             return 0
         self.start = start
@@ -596,17 +612,18 @@ class Scanner:
         self.wire = start + (max(captured, length))
         self.dissect()
         if self.group == 1:
-            volume = self.find_volume(at // _SECOND)
-            if volume < 0:
+            flow = self.find_flow()
+            if flow < 0 or not self.tick(self.destinations[flow] * 4, at // 1_000_000_000, length):
                 return 0
             self.group_packets += 1
             self.group_octets += length
-            self.sums[volume] += 1
-            self.sums[volume + 1] += length
-            if at < self.sums[volume + 2]:
-                self.sums[volume + 2] = at
-            if at > self.sums[volume + 3]:
-                self.sums[volume + 3] = at
+            flow *= 4
+            self.sums[flow] += 1
+            self.sums[flow + 1] += length
+            if at < self.sums[flow + 2]:
+                self.sums[flow + 2] = at
+            if at > self.sums[flow + 3]:
+                self.sums[flow + 3] = at
         if self.skip == -1:
             self.ethertypes[self.ethertype] = self.ethertypes.get(self.ethertype, 0) + 1
         elif self.skip == -2:
@@ -656,25 +673,45 @@ class Scanner:
         return 0
 
     @cython.cfunc
+    @cython.exceptval(-1, check=False)
+    def tick(self, sums: cython.longlong, second: cython.longlong, length: cython.longlong) -> cython.int:
+        """Counts a packet in a destination's second; 0, and nothing done, where there is no room for the one left."""
+        row: cython.longlong
+        if self.sums[sums] != second:
+            if self.sums[sums + 1]:
+                if self.left == _SECONDS:
+                    return 0
+                row = self.left * 4
+                self.left += 1
+                self.seconds[row] = sums >> 2
+                self.seconds[row + 1] = self.sums[sums]
+                self.seconds[row + 2] = self.sums[sums + 1]
+                self.seconds[row + 3] = self.sums[sums + 2]
+            self.sums[sums] = second
+            self.sums[sums + 1] = 0
+            self.sums[sums + 2] = 0
+        self.sums[sums + 1] += 1
+        self.sums[sums + 2] += length
+        return 1
+
+    @cython.cfunc
     @cython.exceptval(-2, check=False)
-    def find_volume(self, second: cython.longlong) -> cython.longlong:
-        """The position in ``sums`` of the frame's volume row, made where there is none; -1 where there is no room."""
+    def find_flow(self) -> cython.longlong:
+        """The entry of the frame's flow, made where there is none; -1 where there is no room for it."""
         buffer: cython.uchar[::1] = self.buffer
         key0: cython.ulonglong = 0
         key1: cython.ulonglong = 0
         key2: cython.ulonglong = 0
         key3: cython.ulonglong = 0
-        key4: cython.ulonglong = self.vlans
         key5: cython.ulonglong = self.interface << 32 | self.ifindex
-        key6: cython.ulonglong = second
-        key7: cython.ulonglong
-        origin_family: cython.longlong = 0
+        family: cython.ulonglong = self.family
+        apart: cython.ulonglong
+        entry: cython.longlong
+        destination: cython.longlong
         if self.family == 4:
-            origin_family = 4
             key0 = cython.cast(cython.ulonglong, u32(buffer, self.destination)) << 32
             key2 = cython.cast(cython.ulonglong, u32(buffer, self.source)) << 32
         elif self.family == 6:
-            origin_family = 6
             key0 = u64(buffer, self.destination)
             key1 = u64(buffer, self.destination + 8)
             key2 = u64(buffer, self.source)
@@ -692,7 +729,30 @@ class Scanner:
                     cython.cast(cython.ulonglong, u32(buffer, self.source_mac)) << 32
                     | cython.cast(cython.ulonglong, u16(buffer, self.source_mac + 4)) << 16
                 )
-        key7 = self.volume_kind << 8 | origin_family
+        entry = self.find(key0, key1, key2, key3, key5, self.volume_kind << 8 | family)
+        if entry >= 0 and self.destinations[entry] < 0:
+            apart = _IS_DESTINATION | (self.redundancy >> self.volume_kind & 1) << 8
+            destination = self.find(key0, key1, 0, 0, key5, apart | family)
+            if destination < 0:
+                # Without its destination the flow counts nothing yet: the next batch begins with this packet.
+                return -1
+            self.destinations[entry] = destination
+        return entry
+
+    @cython.cfunc
+    @cython.exceptval(-2, check=False)
+    def find(
+        self,
+        key0: cython.ulonglong,
+        key1: cython.ulonglong,
+        key2: cython.ulonglong,
+        key3: cython.ulonglong,
+        key5: cython.ulonglong,
+        key6: cython.ulonglong,
+    ) -> cython.longlong:
+        """The entry with these keys on the frame's VLANs, made where there is none; -1 where there is no room."""
+        keys: cython.ulonglong[::1] = self.keys
+        key4: cython.ulonglong = self.vlans
         mixed: cython.ulonglong = self.secret
         mixed = ((mixed ^ key0) * _MULTIPLIER) & _MASK
         mixed = ((mixed ^ mixed >> 29 ^ key1) * _MULTIPLIER) & _MASK
@@ -701,7 +761,6 @@ class Scanner:
         mixed = ((mixed ^ mixed >> 29 ^ key4) * _MULTIPLIER) & _MASK
         mixed = ((mixed ^ mixed >> 29 ^ key5) * _MULTIPLIER) & _MASK
         mixed = ((mixed ^ mixed >> 29 ^ key6) * _MULTIPLIER) & _MASK
-        mixed = ((mixed ^ mixed >> 29 ^ key7) * _MULTIPLIER) & _MASK
         slot: cython.Py_ssize_t = (mixed >> 32) & (_SLOTS - 1)
         key: cython.Py_ssize_t
         entry: cython.longlong
@@ -709,41 +768,40 @@ class Scanner:
             entry = self.slots[slot]
             if entry == 0:
                 break
-            key = (entry - 1) * 8
+            key = (entry - 1) * 7
             if (
-                self.keys[key] == key0
-                and self.keys[key + 2] == key2
-                and self.keys[key + 6] == key6
-                and self.keys[key + 7] == key7
-                and self.keys[key + 1] == key1
-                and self.keys[key + 3] == key3
-                and self.keys[key + 4] == key4
-                and self.keys[key + 5] == key5
+                keys[key] == key0
+                and keys[key + 2] == key2
+                and keys[key + 4] == key4
+                and keys[key + 6] == key6
+                and keys[key + 1] == key1
+                and keys[key + 3] == key3
+                and keys[key + 5] == key5
             ):
-                return (entry - 1) * 4
+                return entry - 1
             slot = (slot + 1) & (_SLOTS - 1)
         else:
             return -1
-        if self.volumes == _VOLUMES:
+        if self.entries == _ENTRIES:
             return -1
-        entry = self.volumes
-        self.volumes += 1
+        entry = self.entries
+        self.entries += 1
         self.slots[slot] = entry + 1
         self.places[entry] = slot
-        key = entry * 8
-        self.keys[key] = key0
-        self.keys[key + 1] = key1
-        self.keys[key + 2] = key2
-        self.keys[key + 3] = key3
-        self.keys[key + 4] = key4
-        self.keys[key + 5] = key5
-        self.keys[key + 6] = key6
-        self.keys[key + 7] = key7
-        entry *= 4
-        self.sums[entry] = 0
-        self.sums[entry + 1] = 0
-        self.sums[entry + 2] = _LAST_INSTANT
-        self.sums[entry + 3] = 0
+        self.destinations[entry] = -1
+        key = entry * 7
+        keys[key] = key0
+        keys[key + 1] = key1
+        keys[key + 2] = key2
+        keys[key + 3] = key3
+        keys[key + 4] = key4
+        keys[key + 5] = key5
+        keys[key + 6] = key6
+        key = entry * 4
+        self.sums[key] = 0
+        self.sums[key + 1] = 0
+        self.sums[key + 2] = 0 if key6 & _IS_DESTINATION else _LAST_INSTANT
+        self.sums[key + 3] = 0
         return entry
 
     @cython.cfunc

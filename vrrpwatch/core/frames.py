@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 class Kind(IntEnum):
-    """Why a frame was kept (``FRAME.kind``) or, for volume, what it carries (``VOLUME.protocol``)."""
+    """Why a frame was kept (``FRAME.kind``) or what a flow carries (``FLOWS.protocol``)."""
 
     OTHER = 0
     ADVERT = 1  # IP protocol 112, bare or in AH: VRRP or CARP
@@ -25,8 +25,8 @@ class Kind(IntEnum):
     IPVS = 8
     HSRP = 9
     GLBP = 10
-    AH_OTHER = 11  # volume only: AH with anything but protocol 112
-    CARP = 12  # volume only: protocol 112 in CARP's shape (ADVERT is then VRRP)
+    AH_OTHER = 11  # flows only: AH with anything but protocol 112
+    CARP = 12  # flows only: protocol 112 in CARP's shape (ADVERT is then VRRP)
     MDNS = 13
     SSDP = 14
     LLMNR = 15
@@ -69,26 +69,45 @@ FRAME = np.dtype(
     ]
 )
 
-# One row per (interface, ifindex, vlans, destination, protocol, origin, whole second) with the group bit set.
-# ``destination`` and ``origin`` are 16 bytes, left-aligned; their families are 4, 6, or 0 for a MAC.
-VOLUME = np.dtype(
+# Where frames with the group bit set went: ``destination`` is 16 bytes, left-aligned, its family 4, 6, or 0 for a MAC.
+_DESTINATION = [
+    ("source", "i4"),
+    ("interface", "i4"),
+    ("ifindex", "i4"),
+    ("family", "i4"),
+    ("vlans", "u8"),
+    ("destination", "u1", (16,)),
+]
+
+# One row per destination, protocol and origin, which is written like the destination.
+FLOWS = np.dtype(
     [
-        ("source", "i4"),
-        ("interface", "i4"),
-        ("ifindex", "i4"),
-        ("vlans", "u8"),
+        *_DESTINATION,
         ("protocol", "i4"),
-        ("family", "i4"),
-        ("destination", "u1", (16,)),
         ("origin_family", "i4"),
         ("origin", "u1", (16,)),
-        ("second", "i8"),
         ("packets", "i8"),
         ("bytes", "i8"),
         ("first", "i8"),
         ("last", "i8"),
     ]
 )
+
+# The same packets by destination and whole second, those of redundancy and state-sync protocols apart; the packets of
+# one second may be spread over several rows.
+SECONDS = np.dtype(
+    [
+        *_DESTINATION,
+        ("redundancy", "i8"),
+        ("second", "i8"),
+        ("packets", "i8"),
+        ("bytes", "i8"),
+    ]
+)
+
+# How many octets of a row of either tell the destination, and how many of a flow's row tell the flow.
+DESTINATION_OCTETS = 40
+FLOW_OCTETS = 64
 
 
 def unpack_vlans(packed: int) -> tuple[int, ...]:
@@ -150,7 +169,8 @@ class Batch:
     last: int | None
     frames: NDArray[np.void]
     data: NDArray[np.uint8]
-    volume: NDArray[np.void]
+    flows: NDArray[np.void]
+    seconds: NDArray[np.void]
     steps: tuple[ClockStep, ...] = ()
     losses: tuple[Loss, ...] = ()
     skipped: dict[str, int] = field(default_factory=dict)

@@ -11,23 +11,6 @@ Column = NDArray[np.int64]
 SMALL: Final = 65_536
 
 
-def factor(*columns: NDArray[np.generic]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Numbers the distinct rows of ``columns`` in order of appearance.
-
-    Returns, for each distinct row, the index of its first appearance, and for each row, the number of its value.
-    """
-    codes = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        values, part = np.unique(column, return_inverse=True)
-        # Dense codes stay below the number of rows, so that the product never overflows.
-        codes = np.unique(codes * len(values) + part, return_inverse=True)[1]
-    _, index, codes = np.unique(codes, return_index=True, return_inverse=True)
-    order = np.argsort(index)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return index[order], rank[codes]
-
-
 def grouped(
     keys: Column, columns: tuple[Column, ...], folds: tuple[np.ufunc, ...]
 ) -> tuple[Column, tuple[Column, ...]]:

@@ -3,7 +3,6 @@
 Rows may be cut, merged and shuffled in any way within ``window`` seconds: the results are those of the traffic.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple, Protocol
@@ -13,20 +12,21 @@ from numpy.typing import NDArray
 
 from vrrpwatch.core.analysis import Rate, VolumeInfo
 from vrrpwatch.core.findings import Findings
-from vrrpwatch.core.ledger import Column, Ledger, factor, grouped
+from vrrpwatch.core.ledger import Column, Ledger, grouped
 from vrrpwatch.core.model import NANOSECONDS, Instant
-from vrrpwatch.core.names import STATE_SYNC, protocol_name
+from vrrpwatch.core.names import protocol_name
+from vrrpwatch.core.register import (
+    MAX_DESTINATIONS,
+    MAX_ORIGINS,
+    MAX_SEGMENTS,
+    MAX_TALKERS,
+    Register,
+    SegmentOf,
+)
 from vrrpwatch.wire.values import IPAddress
-
-SegmentOf = Callable[[int, int, int, int], str]
 
 # What switches police multicast control traffic to, as a rule, in packets/s.
 DEFAULT_BUDGET: Final = 100.0
-# Tags, destinations and sources are forgeable.  Beyond these, what is new is folded into the entry named OTHER.
-MAX_SEGMENTS: Final = 1_024
-MAX_FLOWS: Final = 16_384
-MAX_ORIGINS: Final = 32_768
-MAX_TALKERS: Final = 32_768
 # (destination, source) pairs that are remembered, and how many sources of one destination are named.
 MAX_PAIRS: Final = 262_144
 MAX_SOURCES: Final = 256
@@ -37,8 +37,6 @@ MAX_BUCKETS: Final = 600
 MAX_SERIES: Final = 262_144
 # So many destinations, those with most bytes, come with a series.
 DRAWN: Final = 1_024
-
-OTHER: Final = "other"
 
 # Keys of ledgers are (second or bucket, index): indices below 2**16, and seconds of 64-bit nanoseconds below 2**34.
 _SHIFT: Final = 16
@@ -62,40 +60,17 @@ class Flow(NamedTuple):
     packets: int
 
 
-class _Destination(NamedTuple):
-    segment: int
-    family: int | None
-    address: bytes
-
-
-class _Talker(NamedTuple):
-    """Who spends the budget: an origin (``None``: one of too many) that sends one protocol to one destination."""
-
-    flow: int
-    origin: int | None
-    protocol: int
-
-
 @dataclass(slots=True)
-class _Peak:
-    second: int
-    packets: int
-    talker: int
-    share: int
+class _Excess:
+    """A segment's seconds beyond its budget: from when to when, and the packets in the worst of them."""
 
-
-def _text(family: int | None, address: bytes) -> str:
-    if family is None:
-        return OTHER
-    if family == 4:
-        return str(IPv4Address(address[:4]))
-    if family == 6:
-        return str(IPv6Address(address))
-    return address[:6].hex(":")
+    first: int
+    last: int
+    peak: int
 
 
 class Volume:
-    """Adds up ``VOLUME`` rows; ``budget`` (packets/s) holds for the segments that ``budgets`` sets none for."""
+    """Adds up flows and seconds; ``budget`` (packets/s) holds for the segments that ``budgets`` sets none for."""
 
     def __init__(
         self,
@@ -108,15 +83,11 @@ class Volume:
         self._budget = DEFAULT_BUDGET if budget is None else budget
         self._budgets = budgets
         self._window = window
-        self._segments: dict[str, int] = {}
-        self._names: list[str] = []
-        self._flows: dict[_Destination, int] = {}
-        self._destinations: list[_Destination] = []
-        self._origins: dict[tuple[int, bytes], int] = {}
-        self._origin_names: list[str] = []
-        self._talkers: dict[_Talker, int] = {}
-        self._talker_list: list[_Talker] = []
-        size = MAX_FLOWS + MAX_SEGMENTS + 1
+        self._register = Register()
+        # Each segment may have one destination more, and each destination one talker more: OTHER.
+        size = MAX_DESTINATIONS + MAX_SEGMENTS + 1
+        self._segment = np.zeros(size, dtype=np.int64)
+        self._talked = np.zeros(MAX_TALKERS + size, dtype=np.int64)
         self._packets, self._bytes, self._protocols, self._peak_packets, self._peak_bytes = (
             np.zeros(size, dtype=np.int64) for _ in range(5)
         )
@@ -127,30 +98,52 @@ class Volume:
         self._pairs = Ledger(np.minimum)
         self._series = Ledger(np.add, np.add)
         self._doublings = 0
+        self._earliest, self._latest = _FAR, -_FAR
         self._closed = -_FAR
-        self._peaks: dict[int, _Peak] = {}
-        self.evicted = 0
+        self._excesses: dict[int, _Excess] = {}
+        self._evicted = 0
 
-    def add(self, rows: NDArray[np.void], segment_of: SegmentOf) -> None:
-        """Adds ``VOLUME`` rows; ``segment_of(source, interface, ifindex, vlans)`` names the segment of each."""
-        if not len(rows):
-            return
-        rows = rows[np.argsort(rows["first"], kind="stable")]
-        flows = self._flows_of(rows, self._segments_of(rows, segment_of))
-        packets, size, seconds = (rows[name].astype(np.int64) for name in ("packets", "bytes", "second"))
+    @property
+    def evicted(self) -> int:
+        """How often something was not told apart from others because there were too many."""
+        return self._evicted + self._register.evicted
+
+    def add(self, flows: NDArray[np.void], seconds: NDArray[np.void], segment_of: SegmentOf) -> None:
+        """Adds ``FLOWS`` and ``SECONDS`` rows; ``segment_of(source, interface, ifindex, vlans)`` names their segments.
+
+        The row of a flow comes with or before those of its seconds.
+        """
+        if len(flows):
+            self._add_flows(flows, segment_of)
+        if len(seconds):
+            self._add_seconds(seconds, segment_of)
+
+    def _add_flows(self, rows: NDArray[np.void], segment_of: SegmentOf) -> None:
+        known = len(self._register.destinations)
+        flows, origins, talkers = self._register.flows(rows, segment_of)
+        self._place(known)
+        packets, size, first, last, protocols = (
+            rows[name].astype(np.int64) for name in ("packets", "bytes", "first", "last", "protocol")
+        )
         np.add.at(self._packets, flows, packets)
         np.add.at(self._bytes, flows, size)
-        np.minimum.at(self._first, flows, rows["first"])
-        np.maximum.at(self._last, flows, rows["last"])
-        np.bitwise_or.at(self._protocols, flows, np.left_shift(1, rows["protocol"].astype(np.int64) & 63))
-        origins = self._origins_of(rows)
-        self._pairs.add((flows << _SHIFT) | origins, rows["first"].astype(np.int64))
+        np.minimum.at(self._first, flows, first)
+        np.maximum.at(self._last, flows, last)
+        np.bitwise_or.at(self._protocols, flows, np.left_shift(1, protocols & 63))
+        self._pairs.add((flows << _SHIFT) | origins, first)
         self._trim_pairs()
+        talk = talkers >= 0
+        np.add.at(self._talked, talkers[talk], packets[talk])
+
+    def _add_seconds(self, rows: NDArray[np.void], segment_of: SegmentOf) -> None:
+        known = len(self._register.destinations)
+        flows = self._register.seconds(rows, segment_of)
+        self._place(known)
+        packets, size, seconds = (rows[name].astype(np.int64) for name in ("packets", "bytes", "second"))
         self._seconds.add((seconds << _SHIFT) | flows, packets, size)
-        spending = np.isin(rows["protocol"], [int(kind) for kind in STATE_SYNC])
-        if spending.any():
-            talkers = self._talkers_of(flows[spending], origins[spending], rows["protocol"][spending])
-            self._spent.add((seconds[spending] << _SHIFT) | talkers, packets[spending])
+        spent = rows["redundancy"] != 0
+        if spent.any():
+            self._spent.add((seconds[spent] << _SHIFT) | self._segment[flows[spent]], packets[spent])
         # This batch's time, not the latest ever: one packet from the future must not cut all later seconds to pieces.
         newest = int(seconds.max())
         if abs(newest - self._closed) > self._window + self._window // 4:
@@ -160,21 +153,28 @@ class Volume:
             if len(self._seconds) > MAX_PENDING:
                 self._close(None)
 
+    def _place(self, known: int) -> None:
+        """Notes the segments of the destinations from ``known`` on."""
+        for flow, destination in enumerate(self._register.destinations[known:], known):
+            self._segment[flow] = destination.segment
+
     def finish(self) -> None:
-        """The traffic is over: closes every second, so that all findings are raised."""
+        """The traffic is over: closes every second, so that all findings are raised as they stay."""
         self._close(None)
+        for segment, excess in self._excesses.items():
+            self._report(segment, excess, 0)
 
     def flows(self) -> tuple[Flow, ...]:
         """What went to IP destinations, for the judgement of memberships."""
         return tuple(
             Flow(
-                self._names[destination.segment],
+                self._register.segments[destination.segment],
                 IPv4Address(destination.address[:4]) if destination.family == 4 else IPv6Address(destination.address),
                 int(self._first[flow]),
                 int(self._last[flow]),
                 int(self._packets[flow]),
             )
-            for flow, destination in enumerate(self._destinations)
+            for flow, destination in enumerate(self._register.destinations)
             if destination.family in (4, 6)
         )
 
@@ -187,8 +187,8 @@ class Volume:
         np.maximum.at(peak_bytes, flows, size)
         sources = self._sources()
         order = sorted(
-            range(len(self._destinations)),
-            key=lambda flow: (-int(self._bytes[flow]), self._name(flow)),
+            range(len(self._register.destinations)),
+            key=lambda flow: (-int(self._bytes[flow]), self._register.name(flow)),
         )
         series, width = self._drawn(order[:DRAWN])
         return tuple(
@@ -205,7 +205,7 @@ class Volume:
         width: int,
         series: dict[int, tuple[tuple[int, int], ...]],
     ) -> VolumeInfo:
-        segment, destination = self._name(flow)
+        segment, destination = self._register.name(flow)
         packets, size = int(self._packets[flow]), int(self._bytes[flow])
         first, last = int(self._first[flow]), int(self._last[flow])
         duration = max((last - first) / NANOSECONDS, 1.0)
@@ -225,72 +225,6 @@ class Volume:
             series=series.get(flow, ()),
         )
 
-    def _name(self, flow: int) -> tuple[str, str]:
-        destination = self._destinations[flow]
-        return self._names[destination.segment], _text(destination.family, destination.address)
-
-    def _segments_of(self, rows: NDArray[np.void], segment_of: SegmentOf) -> Column:
-        index, codes = factor(rows["source"], rows["interface"], rows["ifindex"], rows["vlans"])
-        numbers = np.empty(len(index), dtype=np.int64)
-        for code, row in enumerate(rows[index]):
-            name = segment_of(int(row["source"]), int(row["interface"]), int(row["ifindex"]), int(row["vlans"]))
-            if name not in self._segments and len(self._segments) >= MAX_SEGMENTS:
-                self.evicted += 1
-                name = OTHER
-            if name not in self._segments:
-                self._segments[name] = len(self._names)
-                self._names.append(name)
-            numbers[code] = self._segments[name]
-        return numbers[codes]
-
-    def _flows_of(self, rows: NDArray[np.void], segments: Column) -> Column:
-        address = np.ascontiguousarray(rows["destination"]).view(np.uint64)
-        index, codes = factor(segments, rows["family"], address[:, 0], address[:, 1])
-        numbers = np.empty(len(index), dtype=np.int64)
-        for code, at in enumerate(index):
-            row = rows[at]
-            destination = _Destination(int(segments[at]), int(row["family"]), row["destination"].tobytes())
-            if destination not in self._flows and len(self._flows) >= MAX_FLOWS:
-                self.evicted += 1
-                destination = _Destination(destination.segment, None, b"")
-            if destination not in self._flows:
-                self._flows[destination] = len(self._destinations)
-                self._destinations.append(destination)
-            numbers[code] = self._flows[destination]
-        return numbers[codes]
-
-    def _origins_of(self, rows: NDArray[np.void]) -> Column:
-        """The origins' numbers; ``MAX_ORIGINS`` stands for all that are too many."""
-        address = np.ascontiguousarray(rows["origin"]).view(np.uint64)
-        index, codes = factor(rows["origin_family"], address[:, 0], address[:, 1])
-        numbers = np.empty(len(index), dtype=np.int64)
-        for code, row in enumerate(rows[index]):
-            origin = (int(row["origin_family"]), row["origin"].tobytes())
-            if origin not in self._origins:
-                if len(self._origins) >= MAX_ORIGINS:
-                    self.evicted += 1
-                    numbers[code] = MAX_ORIGINS
-                    continue
-                self._origins[origin] = len(self._origin_names)
-                self._origin_names.append(_text(*origin))
-            numbers[code] = self._origins[origin]
-        return numbers[codes]
-
-    def _talkers_of(self, flows: Column, origins: Column, protocols: NDArray[np.generic]) -> Column:
-        index, codes = factor(flows, origins, protocols)
-        numbers = np.empty(len(index), dtype=np.int64)
-        for code, at in enumerate(index):
-            origin = int(origins[at])
-            talker = _Talker(int(flows[at]), origin if origin < MAX_ORIGINS else None, int(protocols[at]))
-            if talker not in self._talkers and len(self._talkers) >= MAX_TALKERS:
-                self.evicted += 1
-                talker = _Talker(talker.flow, None, 0)
-            if talker not in self._talkers:
-                self._talkers[talker] = len(self._talker_list)
-                self._talker_list.append(talker)
-            numbers[code] = self._talkers[talker]
-        return numbers[codes]
-
     def _trim_pairs(self) -> None:
         if len(self._pairs) <= 2 * MAX_PAIRS:
             return
@@ -298,7 +232,7 @@ class Volume:
         if len(keys) > MAX_PAIRS:
             # The earliest are kept: they can only become earlier, so the choice does not depend on cuts.
             kept = np.sort(np.lexsort((keys, first))[:MAX_PAIRS])
-            self.evicted += len(keys) - MAX_PAIRS
+            self._evicted += len(keys) - MAX_PAIRS
             self._pairs.replace(keys[kept], (first[kept],))
 
     def _sources(self) -> dict[int, tuple[str, ...]]:
@@ -308,7 +242,7 @@ class Volume:
         for key, at in zip(keys.tolist(), first.tolist(), strict=True):
             origin = key & _MASK
             if origin < MAX_ORIGINS:
-                listed.setdefault(key >> _SHIFT, []).append((at, self._origin_names[origin]))
+                listed.setdefault(key >> _SHIFT, []).append((at, self._register.origins[origin]))
         return {flow: tuple(name for _, name in sorted(found)[:MAX_SOURCES]) for flow, found in listed.items()}
 
     def _close(self, second: int | None) -> None:
@@ -321,9 +255,12 @@ class Volume:
         np.maximum.at(self._peak_packets, flows, packets)
         np.maximum.at(self._peak_bytes, flows, size)
         self._series.add((keys >> _SHIFT >> self._doublings << _SHIFT) | flows, packets, size)
-        kept, columns = self._series.merged()
-        kept, columns, doublings = _widen(kept, columns)
-        if doublings:
+        if len(keys):
+            self._earliest = min(self._earliest, int(keys[0] >> _SHIFT))
+            self._latest = max(self._latest, int(keys[-1] >> _SHIFT))
+        span = (self._latest >> self._doublings) - (self._earliest >> self._doublings)
+        if span >= MAX_BUCKETS or len(self._series) > MAX_SERIES:
+            kept, columns, doublings = _widen(*self._series.merged())
             self._doublings += doublings
             self._series.replace(kept, columns)
         self._judge(*self._spent.take_below(end))
@@ -358,52 +295,45 @@ class Volume:
         if not len(keys):
             return
         (packets,) = columns
-        seconds, talkers = keys >> _SHIFT, keys & _MASK
-        place = np.array([self._destinations[talker.flow].segment for talker in self._talker_list], dtype=np.int64)
-        budgets = np.array([self._budget_of(name) for name in self._names])
-        segments = place[talkers]
-        index, codes = factor(seconds, segments)
-        sums = np.zeros(len(index), dtype=np.int64)
-        np.add.at(sums, codes, packets)
-        exceeding = np.flatnonzero(sums > budgets[segments[index]])
-        for segment in np.unique(segments[index[exceeding]]).tolist():
-            chosen = exceeding[segments[index[exceeding]] == segment]
-            worst = int(chosen[np.argmax(sums[chosen])])
-            second = int(seconds[index[worst]])
-            peak = self._peaks.get(segment)
-            if peak is None or (int(sums[worst]), -second) > (peak.packets, -peak.second):
-                shares = np.flatnonzero(codes == worst)
-                named = [(-int(packets[row]), self._who(int(talkers[row])), int(talkers[row])) for row in shares]
-                share, _, talker = min(named)
-                peak = self._peaks[segment] = _Peak(second, int(sums[worst]), talker, -share)
-            times = seconds[index[chosen]]
-            self._report(segment, peak, int(times.min()), int(times.max()), len(chosen))
+        budgets = np.array([self._budget_of(name) for name in self._register.segments])
+        exceeding = packets > budgets[keys & _MASK]
+        segments, seconds, packets = keys[exceeding] & _MASK, keys[exceeding] >> _SHIFT, packets[exceeding]
+        for segment in np.unique(segments).tolist():
+            mine = segments == segment
+            first, last = int(seconds[mine].min()), int(seconds[mine].max())
+            excess = self._excesses.setdefault(segment, _Excess(first, last, 0))
+            excess.first, excess.last = min(excess.first, first), max(excess.last, last)
+            excess.peak = max(excess.peak, int(packets[mine].max()))
+            self._report(segment, excess, int(mine.sum()))
 
-    def _report(self, segment: int, peak: _Peak, first: int, last: int, count: int) -> None:
-        name = self._names[segment]
+    def _report(self, segment: int, excess: _Excess, count: int) -> None:
+        name = self._register.segments[segment]
+        share, who = self._greatest(segment)
         self._findings.add(
             "multicast-budget",
             segment=name,
             group=None,
             subject=name,
-            first=first * NANOSECONDS,
-            last=last * NANOSECONDS,
+            first=excess.first * NANOSECONDS,
+            last=excess.last * NANOSECONDS,
             count=count,
             summary=(
-                f"redundancy and state-sync multicast peaks at {peak.packets} packets/s, "
-                f"the budget is {self._budget_of(name):g}; most of that second: "
-                f"{peak.share} packets of {self._who(peak.talker)}"
+                f"redundancy and state-sync multicast peaks at {excess.peak} packets/s, "
+                f"the budget is {self._budget_of(name):g}; most of it in all: {share} packets of {who}"
             ),
         )
+
+    def _greatest(self, segment: int) -> tuple[int, str]:
+        """How many packets the talker that sent most of them on ``segment`` so far has sent, and who that is."""
+        talkers = self._register.talkers
+        places = self._segment[np.array([talker.destination for talker in talkers], dtype=np.int64)]
+        sent = np.where(places == segment, self._talked[: len(talkers)], 0)
+        most = int(sent.max())
+        return most, min(self._register.describe(talker) for talker in np.flatnonzero(sent == most).tolist())
 
     def _budget_of(self, segment: str) -> float:
         own = self._budgets.budget_for(segment) if self._budgets is not None else None
         return self._budget if own is None else own
-
-    def _who(self, talker: int) -> str:
-        flow, origin, protocol = self._talker_list[talker]
-        sender = "many sources" if origin is None else self._origin_names[origin]
-        return f"{protocol_name(protocol)} from {sender} to {self._name(flow)[1]}"
 
 
 def _widen(keys: Column, columns: tuple[Column, ...]) -> tuple[Column, tuple[Column, ...], int]:
