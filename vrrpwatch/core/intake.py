@@ -197,7 +197,7 @@ _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2
 def _refusals(
     rows: NDArray[np.void], chosen: NDArray[np.intp], which: NDArray[np.intp], heard: Sequence[object]
 ) -> Iterator[Dated]:
-    for entry in np.unique(which[chosen]).tolist():
+    for entry in sorted(set(which[chosen].tolist())):
         refused = heard[entry]
         if isinstance(refused, Refused):
             mine = rows[chosen[which[chosen] == entry]]

@@ -160,7 +160,7 @@ def cut_pieces(
 def _turns(contents: Contents, index: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """Numbers for each row what its speaker says anew: a change and a change back differ; ``None``: nobody changes."""
     present = np.flatnonzero(np.bincount(index, minlength=len(contents.items)))
-    if len(np.unique(contents.voice[present])) == len(np.unique(contents.saying[present])):
+    if len(set(contents.voice[present].tolist())) == len(set(contents.saying[present].tolist())):
         return None
     order = np.argsort(contents.voice[index], kind="stable")
     said = contents.saying[index[order]]

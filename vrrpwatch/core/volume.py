@@ -298,7 +298,7 @@ class Volume:
         budgets = np.array([self._budget_of(name) for name in self._register.segments])
         exceeding = packets > budgets[keys & _MASK]
         segments, seconds, packets = keys[exceeding] & _MASK, keys[exceeding] >> _SHIFT, packets[exceeding]
-        for segment in np.unique(segments).tolist():
+        for segment in sorted(set(segments.tolist())):
             mine = segments == segment
             first, last = int(seconds[mine].min()), int(seconds[mine].max())
             excess = self._excesses.setdefault(segment, _Excess(first, last, 0))
