@@ -1,9 +1,10 @@
-"""The scripts of cases.toml, played packet by packet, as whole runs, and cut at random: the verdict is always the same."""
+"""The scripts of cases.toml, played packet by packet, as whole runs and cut at random: the verdict is the same."""
 
 import random
 import tomllib
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def pieces_of(case: dict[str, Any], stage: Stage, cut: random.Random | None) -> 
         while heard:
             size = 1 if cut is None else cut.randint(1, len(heard))
             part, heard = heard[:size], heard[size:]
-            gaps = [b[0] - a[0] for a, b in zip(part, part[1:], strict=False)]
+            gaps = [b[0] - a[0] for a, b in pairwise(part)]
             pieces.append(
                 Piece(content, 0, part[0][0], part[-1][0], size, part[0][1], part[-1][1], max(gaps, default=0))
             )

@@ -31,9 +31,7 @@ def test_schema_refuses_another_document() -> None:
 
 def test_keys_come_in_the_promised_order_and_additions_last() -> None:
     document = to_json(sample.sample())
-    assert " ".join(document) == (
-        "schema sources segments groups events findings multicast totals skipped evicted"
-    )
+    assert " ".join(document) == ("schema sources segments groups events findings multicast totals skipped evicted")
     assert " ".join(document["groups"][0]) == (
         "key segment protocol family id scope state master addresses interval adverts first last speakers successor "
         "listeners timeline"
