@@ -99,6 +99,9 @@ class Engine:
         self._take_in(rows, batch.data)
         if batch.last is not None and not batch.steps:
             self._advance(batch.last)
+        elif len(rows):
+            # The batch's greatest instant may be from before the step.
+            self._advance(int(rows["at"].max()))
 
     def finish(self, sources: Sequence[SourceInfo]) -> Analysis:
         """Judges what is left as of the last packet; ``sources`` are passed on, and give failures their names."""
@@ -208,7 +211,10 @@ class Engine:
             evidence=(Evidence(step.source, step.packet),),
         )
         self._now = step.after
-        self._intake.clock_stepped()
+        for content in self._intake.clock_stepped(step.after):
+            if content.run is not None:
+                self._close(content.run)
+                content.run = None
         self._mastership.resynchronise(step.after)
 
     def _advance(self, now: Instant) -> None:

@@ -81,9 +81,14 @@ class Intake:
         self.skipped: dict[str, int] = {}
         self.forgotten = 0
 
-    def clock_stepped(self) -> None:
-        """Forgets what is compared by time."""
+    def clock_stepped(self, now: Instant) -> Sequence[Content]:
+        """Forgets what is compared by time, and returns the contents whose runs end here."""
         self._reflections.forget()
+        for content in self.contents.items:
+            content.line.content = None
+            if content.last is not None:
+                content.last = min(content.last, now)
+        return self.contents.items
 
     def take_in(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> list[Dated]:
         """What the rows (in stream order, their frames in ``data``) say, in time order."""
