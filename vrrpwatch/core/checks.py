@@ -259,21 +259,25 @@ class Checks:
         )
 
     def _rate(self, run: Run) -> None:
-        advert, span = run.advert, run.last - run.first
+        if run.continued:
+            return
+        advert = run.advert
+        first, evidence = run.since or (run.first, Evidence(run.source, run.first_packet))
+        span = run.last - first
         if span < nanoseconds(RATE_INTERVALS * advert.interval) or span <= 0:
             return
-        often = (run.count - 1) * advert.interval * NANOSECONDS / span
+        often = (run.earlier + run.count - 1) * advert.interval * NANOSECONDS / span
         if often <= RATE_RATIO:
             return
         self._speaker(
             "rate-high",
             advert,
-            run.first,
+            first,
             run.last,
             1,
             f"{advert.speaker.ip} advertises to {advert.destination} {often:.1f} times as often as the "
             f"{seconds(advert.interval)} that it announces: several hosts behind one address, or a fault",
-            (Evidence(run.source, run.first_packet),),
+            (evidence,),
         )
 
     def _speaker(

@@ -134,6 +134,8 @@ class Run:
     Two runs of one content that touch say the same as their union: cutting a run anywhere changes no result.
     ``late`` is 1 if the run follows another of its speaker within the master-down time: its first advertisement was
     late.  ``greatest_gap`` is in nanoseconds and includes the one before a late run.
+    ``earlier`` advertisements, the first of them at ``since``, came before it in time and announced the same interval,
+    but said something else; ``continued`` is whether such a run follows this one.
     """
 
     advert: Advert
@@ -145,6 +147,9 @@ class Run:
     last_packet: int
     greatest_gap: int = 0
     late: int = 0
+    earlier: int = 0
+    since: tuple[Instant, Evidence] | None = None
+    continued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

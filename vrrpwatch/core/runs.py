@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vrrpwatch.core.dialect import own_down
-from vrrpwatch.core.model import Advert, Instant, Run, nanoseconds
+from vrrpwatch.core.model import Advert, Evidence, Instant, Run, nanoseconds
 
 NARROW = 1 << 16
 # A gap is late when it exceeds one and a half announced intervals.
@@ -199,6 +199,10 @@ def join(piece: Piece) -> tuple[Run, bool, Run | None]:
     closed = None
     if before is not None:
         closed, before.run = before.run, None
+    if closed is not None and before is not None and gap is not None and _keeps_pace(gap, before, content):
+        closed.continued = True
+        opened.earlier = closed.earlier + closed.count
+        opened.since = closed.since or (closed.first, Evidence(closed.source, closed.first_packet))
     content.run, content.line.content = opened, content
     return opened, said is None or piece.first - said > content.down, closed
 
@@ -206,3 +210,9 @@ def join(piece: Piece) -> tuple[Run, bool, Run | None]:
 def _is_late(gap: int, before: Content, content: Content) -> bool:
     """Whether an advertisement that came ``gap`` after ``before`` was due earlier; one that resigned owes none."""
     return before.late_after < gap < before.down and not before.advert.resigns and not content.advert.resigns
+
+
+def _keeps_pace(gap: int, before: Content, content: Content) -> bool:
+    """Whether a speaker that changed what it says advertises on as before."""
+    resigns = before.advert.resigns or content.advert.resigns
+    return gap <= before.late_after and before.advert.interval == content.advert.interval and not resigns
