@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vrrpwatch.capture.errors import CaptureError, DamagedError
 from vrrpwatch.capture.interrupts import Interrupts
+from vrrpwatch.capture.losses import condensed
 from vrrpwatch.capture.merge import Concurrent, Feed, merged, reading_order
 from vrrpwatch.capture.naming import Names, stem
 from vrrpwatch.capture.rotation import Streams
@@ -217,7 +218,7 @@ class _Sitting:
         try:
             for batch in batches:
                 source.count(batch)
-                yield batch
+                yield replace(batch, losses=condensed(batch.losses)) if len(batch.losses) > 1 else batch
         except CaptureError as error:
             source.error = str(error)
 
