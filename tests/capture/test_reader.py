@@ -1,5 +1,7 @@
 """Reading as a whole: pieces of any size, files and what is none, progress, bounds of batches and memory."""
 
+import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +141,14 @@ def test_a_row_never_points_outside_the_batch() -> None:
     for batch in result.batches:
         assert len(batch.frames) <= 16384
         assert len(batch.data) <= 4 << 20
+
+
+def test_a_pipe_gives_what_it_holds_before_it_waits_for_more() -> None:
+    reading, writing = os.pipe()
+    with open(writing, "wb", buffering=0) as writer:  # noqa: PTH123
+        batches = CaptureReader("pipe", wanted=frozenset(), stream=io.FileIO(reading, "rb")).batches()
+        writer.write(PCAP[:-1])
+        # The writer is still there, so without giving up its packets the reader would wait for ever.
+        assert next(batches).packets == 299
+        writer.write(PCAP[-1:])
+    assert sum(batch.packets for batch in batches) == 1

@@ -1,6 +1,7 @@
 """Opens captures: plain files and standard input, with a look ahead at their first bytes."""
 
 import io
+import select
 import sys
 from pathlib import Path
 from typing import Protocol, cast
@@ -45,6 +46,15 @@ class Source:
         self.consumed += count
         return count
 
+    def idle(self) -> bool:
+        """Whether the next read would wait for somebody to write; never so of a file, nor of what is no descriptor."""
+        if self._ahead or not isinstance(self._stream, _StandardInput | io.FileIO):
+            return False
+        try:
+            return not select.select([self._stream.fileno()], [], [], 0)[0]
+        except (OSError, ValueError):
+            return False
+
     def close(self) -> None:
         self._stream.close()
 
@@ -57,8 +67,11 @@ class _StandardInput:
     """Standard input, which is nobody's to close; what a pipe holds is taken without waiting for more."""
 
     def readinto(self, view: memoryview, /) -> int:
-        # Text streams' buffers are all of this kind, though not declared so.
-        return cast("io.BufferedIOBase", sys.stdin.buffer).readinto1(view)
+        # Not through the buffer, which waits for more to fill the view with.
+        return cast("io.FileIO", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)).readinto(view) or 0
+
+    def fileno(self) -> int:
+        return sys.stdin.buffer.fileno()
 
     def close(self) -> None:
         """Leaves it open."""

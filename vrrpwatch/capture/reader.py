@@ -109,8 +109,13 @@ class CaptureReader:
                     flushed = self._base
                 elif status == scan.DAMAGED:
                     raise DamageError(self._reason())
-                elif (status == scan.SHORT or not self._step()) and not self._fill():
-                    break
+                elif status == scan.SHORT or not self._step():
+                    if self._scanner.packets and self._source is not None and self._source.idle():
+                        # A live pipe: who follows it shall not wait for the packets of the next second.
+                        yield self._take()
+                        flushed = self._base
+                    if not self._fill():
+                        break
             if self._position < self._end or self._left:
                 raise DamageError(
                     "the capture is cut in the middle of a " + ("record" if self.format == "pcap" else "block")
