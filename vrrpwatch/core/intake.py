@@ -1,6 +1,7 @@
 """From a batch's rows to deliveries: a distinct frame is taken apart once, its repetitions become runs and counts."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ SegmentOf = Callable[[int, int, int, int], str]
 
 
 class RefusedPiece(NamedTuple):
-    """Repetitions of one refused advertisement inside one batch, with the first few packets that hold it."""
+    """A speaker's advertisements with one fault inside one batch, with the first few packets that show it."""
 
     refused: Refused
     first: Instant
@@ -202,19 +203,25 @@ _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2
 def _refusals(
     rows: NDArray[np.void], chosen: NDArray[np.intp], which: NDArray[np.intp], heard: Sequence[object]
 ) -> Iterator[Dated]:
-    for entry in sorted(set(which[chosen].tolist())):
-        refused = heard[entry]
+    """One piece a fault of a speaker, whatever else differs in its packets: they are shown in their order."""
+    if not len(chosen):
+        return
+    order = np.argsort(which[chosen], kind="stable")
+    entries = which[chosen][order]
+    starts = np.flatnonzero(np.concatenate(([True], entries[1:] != entries[:-1])))
+    parts: dict[tuple[object, ...], list[tuple[NDArray[np.intp], Refused]]] = {}
+    for start, places in zip(starts.tolist(), np.split(chosen[order], starts[1:]), strict=True):
+        refused = heard[entries[start]]
         if isinstance(refused, Refused):
-            mine = rows[chosen[which[chosen] == entry]]
-            shown = tuple(
-                Evidence(source, packet)
-                for source, packet in zip(
-                    mine["source"][:MAX_EVIDENCE].tolist(), mine["packet"][:MAX_EVIDENCE].tolist(), strict=True
-                )
-            )
-            at = int(mine["at"][0])
-            piece = RefusedPiece(refused, at, int(mine["at"].max()), len(mine), shown)
-            yield at, shown[0].source, shown[0].packet, 0, piece
+            for fault in refused.faults:
+                key = refused.segment, refused.group, refused.subject, fault.rule
+                parts.setdefault(key, []).append((places, replace(refused, faults=(fault,))))
+    for told in parts.values():
+        mine = rows[np.sort(np.concatenate([places for places, _ in told]))]
+        _, newest = max(told, key=lambda part: int(part[0][-1]))
+        shown = tuple(Evidence(source, packet) for _, source, packet in zip(*_places(mine[:MAX_EVIDENCE]), strict=True))
+        piece = RefusedPiece(newest, int(mine["at"].min()), int(mine["at"].max()), len(mine), shown)
+        yield int(mine["at"][0]), shown[0].source, shown[0].packet, 0, piece
 
 
 def _sightings(

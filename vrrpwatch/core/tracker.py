@@ -156,7 +156,7 @@ class Tracker:
         else:
             if voice.advert is not advert:
                 voice.advert, voice.patience = advert, Patience.with_speaker(advert)
-            if last >= voice.last:
+            if (last, ended) > (voice.last, voice.last_evidence):
                 voice.last, voice.last_evidence = last, ended
             self._last_heard = max(self._last_heard, last)
             self._check_overlaps(voice)
