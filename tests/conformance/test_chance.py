@@ -1,0 +1,67 @@
+"""Segments where anything happens, by seeded chance: however their captures are cut, the verdict is the same."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.stage import Case
+from tests.conformance.test_findings import SEGMENT, cut_anywhere, whole
+from vrrpwatch.capture.session import WANTED
+from vrrpwatch.capture.sources import read_here
+from vrrpwatch.core.engine import Engine, EngineOptions
+
+KINDS = ("vrrp", "vrrp", "vrrp", "vrrp", "unicast", "carp", "ipv6", "arp", "na", "query", "report")
+
+
+def anything(chance: random.Random) -> Case:
+    """A script of three hosts that say what they like, in stretches that overlap."""
+    return {"hear": [stretch(chance) for _ in range(chance.randint(3, 14))]}
+
+
+def stretch(chance: random.Random) -> dict[str, Any]:
+    who, kind = chance.choice("ABC"), chance.choice(KINDS)
+    line: dict[str, Any] = {"who": who, "from": round(chance.uniform(0, 30), 3), "count": chance.randint(1, 15)}
+    if chance.random() < 0.2:
+        line |= {"copies": chance.randint(1, 2), "lag": chance.choice([0.0, 0.01, 0.4])}
+    if chance.random() < 0.2:
+        line["vlans"] = [10]
+    if kind == "arp":
+        how = chance.choice(["gratuitous", "announcement", "reply", "request"])
+        return line | {"say": "arp", "arp": how, "every": chance.choice([0.5, 4.0]), "count": chance.randint(1, 4)}
+    if kind == "na":
+        return line | {"say": "na", "every": 3.0, "count": chance.randint(1, 4)}
+    if kind == "query":
+        return line | {"say": "igmp", "igmp": "query", "every": 125.0, "count": chance.randint(1, 3)}
+    if kind == "report":
+        return line | {"say": "igmp", "igmp": "join", "group": "225.0.0.50", "every": 10.0, "count": 1}
+    line["every"] = chance.choice([0.3, 1.0, 1.0, 1.0, 1.6, 3.5])
+    if chance.random() < 0.3:
+        line |= {"resigns": True, "count": chance.randint(1, 3)}
+    if chance.random() < 0.1:
+        line["wrong_checksum"] = True
+    if kind == "carp":
+        return line | {"say": "carp", "advbase": chance.choice([1, 1, 2]), "advskew": chance.choice([0, 100])}
+    line |= {"priority": chance.choice([100, 150, 255]), "interval": chance.choice([1.0, 1.0, 1.0, 2.0, 0.3])}
+    if kind == "unicast":
+        others = [f"192.0.2.{number}" for number in (1, 2, 3) if number != ord(who) - ord("A") + 1]
+        return line | {"to": others}
+    if kind == "ipv6":
+        return line | {"family": 6}
+    if chance.random() < 0.2:
+        line |= {"version": 2, "interval": 1.0, "password": chance.choice(["", "red", "blue"])}
+    return line | {"addresses": [chance.choice(["192.0.2.100", "192.0.2.200"])]}
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_cutting_anything_anywhere_changes_nothing(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    _, analysis = whole(anything(chance), tmp_path)
+    batches = list(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
+    for _ in range(6):
+        engine = Engine(EngineOptions(lambda _source, _interface, _ifindex: SEGMENT))
+        for batch in batches:
+            for part in cut_anywhere(batch, chance):
+                engine.feed(part)
+        assert engine.finish(analysis.sources) == analysis
