@@ -126,6 +126,15 @@ def test_concurrent_captures_are_one_stream_in_time(tmp_path: Path) -> None:
     assert found.totals.adverts == 100
 
 
+@pytest.mark.parametrize("share", [2, 3, 5])
+def test_one_interface_captured_to_several_files_at_once_is_whole(tmp_path: Path, share: int) -> None:
+    # Each file has every so-many-th packet, as captures by several queues of one card do.
+    paths = [write(tmp_path, f"queue{n}.pcapng", pcapng(FAILOVER[n::share])) for n in range(share)]
+    whole = outcome(write(tmp_path, "whole.pcapng", pcapng(FAILOVER)))
+    assert anywhere(outcome(*paths[::-1]).analysis) == anywhere(whole.analysis)
+    assert segments(whole) == ["eth0"]
+
+
 def test_silence_during_a_loss_is_no_lost_master(tmp_path: Path) -> None:
     # Advertisements from 0 to 9 s and 30 to 39 s; only its end tells of 21 packets lost between 8 and 31 s.
     sent = [*beats(10), *beats(10, 30.0)]
