@@ -73,8 +73,15 @@ def test_only_wanted_kinds_are_kept() -> None:
 def test_time_that_runs_back_by_more_than_a_second() -> None:
     times = (10**10, 9 * 10**9, 8 * 10**9 - 1000, 10**10)
     result = files.read(files.pcap_header() + b"".join(files.record(FRAME, at) for at in times))
-    assert result.batches[0].steps == (ClockStep(0, 3, 9 * 10**9, 8 * 10**9 - 1000),)
+    assert result.batches[0].steps == (ClockStep(0, 3, 10**10, 8 * 10**9 - 1000),)
     assert (result.batches[0].first, result.batches[0].last) == (8 * 10**9 - 1000, 10**10)
+
+
+def test_time_that_runs_back_little_by_little() -> None:
+    # 0.4 s a packet: the fourth is 1.2 s behind the first, and the seventh 1.2 s behind the fourth.
+    times = [10**10 - n * 4 * 10**8 for n in range(8)]
+    result = files.read(files.pcap_header() + b"".join(files.record(FRAME, at) for at in times))
+    assert [(step.packet, step.before) for step in result.batches[0].steps] == [(4, 10**10), (7, 88 * 10**8)]
 
 
 def test_clock_steps_are_told_up_to_a_bound() -> None:

@@ -394,7 +394,9 @@ class Scanner:
                 break
             if at < previous - _SECOND:
                 self.step(packets + 1, previous, at)
-            previous = at
+                previous = at
+            elif at > previous:
+                previous = at
             if at < first:
                 first = at
             if at > last:
@@ -510,12 +512,14 @@ class Scanner:
                 break
             if at < previous - _SECOND:
                 self.step(packets + 1, previous, at)
+                previous = at
+            elif at > previous:
+                previous = at
             if kind == 6 and total - 32 - ((captured + 3) & ~3) >= 12:
                 dropped = self.dropcount(frame + ((captured + 3) & ~3), position + total - 4)
             if dropped:
                 self.drops.append((self.interface, interfaces[word + 7], at, dropped))
             interfaces[word + 7] = at
-            previous = at
             if at < first:
                 first = at
             if at > last:
