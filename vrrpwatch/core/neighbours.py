@@ -20,6 +20,9 @@ GRACE: Final[Seconds] = 5.0
 # ucarp announces the addresses before it first advertises.
 HEAD_START: Final[Seconds] = 1.0
 
+# So many speakers a sentence can hold.
+NAMED: Final = 4
+
 # Claims and verdicts that wait.  Anybody can send claims, so beyond this they are judged early or left out.
 MAX_PENDING: Final = 16_384
 
@@ -310,15 +313,17 @@ class Neighbours:
         return f"{ip} ({', '.join(macs) or 'MAC unknown'})"
 
     def _report_conflict(self, group: Group, claim: Claim) -> None:
-        master = group.master_at(claim.at + _GRACE)
-        held = f"the master is {self._name(group, master)}" if master in group.speakers else "no master is known"
+        # Who is master may be certain only later; who speaks is known now.
+        ranked = sorted(group.speakers, key=int)
+        named = ", ".join(self._name(group, ip) for ip in ranked[:NAMED])
+        rest = f" and {len(ranked) - NAMED} more" if len(ranked) > NAMED else ""
         self._findings.add(
             "vip-conflict",
             segment=group.key.segment,
             group=group.key,
             subject=str(claim.ip),
             first=claim.at,
-            summary=f"{claim.mac} claims {claim.ip} but belongs to no speaker of the group; {held}",
+            summary=f"{claim.mac} claims {claim.ip} but belongs to no speaker of the group: {named}{rest}",
             evidence=(claim.evidence,),
         )
 
