@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal
 
-from vrrpwatch.core.checks_pairs import mismatches, seconds, subject
+from vrrpwatch.core.checks_pairs import mismatches, rejections, seconds, subject
 from vrrpwatch.core.checks_speaker import faults, title
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import (
@@ -127,12 +127,7 @@ class Checks:
         known = self._groups.get(group)
         if known is None:
             return None
-        voices = list(islice(reversed(known.voices.values()), MAX_COMPARED))
-        matters: set[str] = set()
-        for index, voice in enumerate(voices):
-            for other in voices[:index]:
-                found = mismatches(voice.advert, other.advert, False)
-                matters.update(mismatch.matter for mismatch in found if mismatch.matter is not None)
+        matters = rejections([voice.advert for voice in islice(reversed(known.voices.values()), MAX_COMPARED)])
         if matters:
             return f"they reject each other's advertisements ({' and '.join(sorted(matters))} differ) and take turns"
         sharers = self._sharing.get((group.segment, group.id), {})

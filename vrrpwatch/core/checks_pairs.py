@@ -1,6 +1,6 @@
 """What is wrong between two speakers: pure comparisons of what each says now; who to compare is core.checks' matter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from vrrpwatch.core.model import Advert, Auth, Seconds, SpeakerKey
@@ -37,6 +37,31 @@ def mismatches(one: Advert, other: Advert, reveal: bool) -> Iterator[Mismatch]:
     yield from _auth(one, other, a, b, reveal)
     yield from _addresses(one, other, a, b)
     yield from _checksums(one, other, a, b)
+
+
+def rejections(speakers: Sequence[Advert]) -> set[str]:
+    """The ``matter`` of every mismatch between any two speakers of one group, without comparing each with each."""
+    matters = set()
+    if speakers[0].group.protocol == "vrrp":
+        if len({advert.version for advert in speakers}) > 1:
+            matters.add("versions")
+        if len({advert.interval for advert in speakers if advert.version == 2}) > 1:
+            matters.add("intervals")
+        if speakers[0].group.family == 4:
+            rules = {advert.checksum for advert in speakers if advert.version == 3}
+            if len(rules - {None, "bad"}) > 1:
+                matters.add("checksum rules")
+    methods = {(kind, advert.password) for advert in speakers if (kind := method(advert)) is not None}
+    if len({kind for kind, _ in methods}) > 1:
+        matters.add("auth types")
+    kinds = [kind for kind, secret in methods if secret is not None]
+    if len(kinds) > len(set(kinds)):
+        matters.add("passwords")
+    lists = {frozenset(advert.addresses) for advert in speakers if advert.addresses}
+    # Fewer together than one by one: some share an address.
+    if len(set().union(*lists)) < sum(map(len, lists)):
+        matters.add("addresses")
+    return matters
 
 
 def rank(speaker: SpeakerKey) -> tuple[int, int, str]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
 from vrrpwatch.core.neighbours import Neighbours
-from vrrpwatch.core.tracker import Overlap, Tracker, Voice
+from vrrpwatch.core.tracker import Overlap, Tracker
 
 # Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
 MAX_GROUPS = 4096
+# How many of the quietest groups one look finds.
+QUIET = 512
 # A network that changes masters more often than this has been told so already.
 MAX_EVENTS = 100_000
 
@@ -34,6 +36,8 @@ class Mastership:
         self._takes_turns = takes_turns
         self._due: list[tuple[Instant, str, GroupKey]] = []
         self._scheduled: dict[GroupKey, Instant] = {}
+        # The groups silent for longest when that was last looked for, and since when: the quietest at the end.
+        self._quiet: list[tuple[Instant, GroupKey]] = []
 
     def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
         """One run or piece of a run; :meth:`advance` to ``first`` came before."""
@@ -69,12 +73,23 @@ class Mastership:
 
     def _admit(self, group: GroupKey) -> Tracker:
         if len(self.trackers) >= MAX_GROUPS:
-            quietest = min(self.trackers.values(), key=lambda t: max((v.last for v in t.voices.values()), default=0))
-            del self.trackers[quietest.key]
-            self._scheduled.pop(quietest.key, None)
-            self.evicted_groups += 1
+            self._forget_quietest()
         tracker = self.trackers[group] = Tracker(group, self)
         return tracker
+
+    def _forget_quietest(self) -> None:
+        """Looking through all groups for every new one would cost a flood of them dearly: look for many at once."""
+        while True:
+            if not self._quiet:
+                ranked = sorted(self.trackers.values(), key=lambda tracker: tracker.last_heard, reverse=True)
+                self._quiet = [(tracker.last_heard, tracker.key) for tracker in ranked[-QUIET:]]
+            since, group = self._quiet.pop()
+            tracker = self.trackers.get(group)
+            if tracker is not None and tracker.last_heard == since:
+                del self.trackers[group]
+                self._scheduled.pop(group, None)
+                self.evicted_groups += 1
+                return
 
     def _schedule(self, group: GroupKey, tracker: Tracker) -> None:
         due = tracker.deadline
@@ -97,40 +112,26 @@ class Mastership:
     def lost(self, group: GroupKey, at: Instant) -> None:
         self._neighbours.lost(group, at)
 
-    def contested(self, group: GroupKey, master: Voice, challenger: Voice, overlap: Overlap, *, fresh: bool) -> None:
+    def contested(self, group: GroupKey, overlap: Overlap, *, fresh: bool) -> None:
         if fresh:
             self._neighbours.contest(group, overlap.since, None)
-        pair = sorted((master, challenger), key=lambda voice: (int(voice.key.ip), voice.key.mac or ""))
-        mine, other = (set(voice.advert.addresses or ()) for voice in pair)
-        collision = bool(mine) and bool(other) and not mine & other
+        pair = sorted(overlap.pair, key=lambda voice: (int(voice.key.ip), voice.key.mac or ""))
         names = [str(voice.key.ip) for voice in pair]
         if names[0] == names[1]:
             names = [f"{voice.key.ip} ({voice.key.mac})" for voice in pair]
-        what = (
-            f"{names[0]} and {names[1]} are unrelated routers that use one id, {group.id}: "
-            "they share no virtual address, and each disturbs the other's elections and virtual MAC"
-            if collision
-            else f"{names[0]} and {names[1]} both act as master and keep advertising: "
-            "they do not hear, or do not accept, each other's advertisements"
-        )
-        rule = "vrid-collision" if collision else "split-brain"
-        subject = ", ".join(names)
-        if not fresh and self._findings.get(rule, group.segment, group, subject) is None:
-            # Addresses were changed while the contest went on: it keeps the name it was raised under.
-            rule = "split-brain" if collision else "vrid-collision"
-            found = self._findings.get(rule, group.segment, group, subject)
-            if found is not None:
-                found.last = max(found.last, overlap.until)
-            return
         self._findings.add(
-            rule,
+            "vrid-collision" if overlap.collision else "split-brain",
             segment=group.segment,
             group=group,
-            subject=subject,
+            subject=", ".join(names),
             first=overlap.since,
             last=overlap.until,
             count=int(fresh),
-            summary=what,
+            summary=f"{names[0]} and {names[1]} are unrelated routers that use one id, {group.id}: "
+            "they share no virtual address, and each disturbs the other's elections and virtual MAC"
+            if overlap.collision
+            else f"{names[0]} and {names[1]} both act as master and keep advertising: "
+            "they do not hear, or do not accept, each other's advertisements",
             evidence=sorted(voice.since_evidence for voice in pair) if fresh else (),
         )
 

@@ -6,7 +6,9 @@ a live interface gives what its recording gives.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal, Protocol
 
 from vrrpwatch.core.dialect import longest_wait, outranks, own_down, resignation_wait, takeover_wait
@@ -35,6 +37,8 @@ FLAPPING_WINDOW = 300 * NANOSECONDS
 MAX_VOICES = 256
 # Stretches of challengers that came and went while the master's fate was open; more is noise.
 MAX_STINTS = 64
+# Pairs of speakers that act as master at one time; beyond, only those with the group's master are followed.
+MAX_OVERLAPS = 64
 # Enough for a timeline; older tenures are dropped first.
 MAX_TENURES = 10_000
 
@@ -87,13 +91,31 @@ class Voice:
 
 
 @dataclass(slots=True)
-class Overlap:
-    """A stretch in which a challenger and the master both advertise; confirmed when it outlasts ``threshold`` (ns)."""
+class Span:
+    """A stretch of the timeline; ``last`` is ``None`` while it lasts."""
 
+    first: Instant
+    last: Instant | None
+    holders: tuple[SpeakerKey, ...]
+
+
+@dataclass(slots=True)
+class Overlap:
+    """A stretch in which two speakers both act as master; confirmed (``span``) when it outlasts ``threshold`` (ns).
+
+    ``collision`` is whether their addresses were known and had nothing in common when it began.
+    """
+
+    pair: tuple[Voice, Voice]
     since: Instant
     threshold: int
+    collision: bool
     until: Instant
-    confirmed: bool = False
+    span: Span | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        return self.span is not None
 
 
 class Audience(Protocol):
@@ -107,24 +129,13 @@ class Audience(Protocol):
 
     def lost(self, group: GroupKey, at: Instant) -> None: ...
 
-    def contested(
-        self, group: GroupKey, master: Voice, challenger: Voice, overlap: Overlap, *, fresh: bool
-    ) -> None: ...
+    def contested(self, group: GroupKey, overlap: Overlap, *, fresh: bool) -> None: ...
 
     def settled(self, group: GroupKey, since: Instant, until: Instant) -> None: ...
 
     def flapping(self, group: GroupKey, first: Instant, last: Instant, changes: tuple[Evidence, ...]) -> None: ...
 
     def lossy(self, group: GroupKey, first: Instant, last: Instant) -> bool: ...
-
-
-@dataclass(slots=True)
-class Span:
-    """A stretch of the timeline; ``last`` is ``None`` while it lasts."""
-
-    first: Instant
-    last: Instant | None
-    holders: tuple[SpeakerKey, ...]
 
 
 @dataclass(slots=True)
@@ -135,12 +146,12 @@ class Tracker:
     audience: Audience
     voices: dict[SpeakerKey, Voice] = field(default_factory=dict)
     master: Voice | None = None
-    overlaps: dict[SpeakerKey, Overlap] = field(default_factory=dict)
+    overlaps: dict[frozenset[SpeakerKey], Overlap] = field(default_factory=dict)
     evicted: int = 0
+    last_heard: Instant = 0
     tenures: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     contests: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     _stints: list[Voice] = field(default_factory=list)
-    _last_heard: Instant = 0
     _excused: bool = False
     _changes: deque[tuple[Instant, Evidence]] = field(default_factory=lambda: deque(maxlen=FLAPPING_CHANGES))
 
@@ -158,7 +169,7 @@ class Tracker:
                 voice.advert, voice.patience = advert, Patience.with_speaker(advert)
             if (last, ended) > (voice.last, voice.last_evidence):
                 voice.last, voice.last_evidence = last, ended
-            self._last_heard = max(self._last_heard, last)
+            self.last_heard = max(self.last_heard, last)
             self._check_overlaps(voice)
         self._excused = False
 
@@ -201,10 +212,10 @@ class Tracker:
         for voice in self.voices.values():
             voice.last = min(voice.last, now) if voice.ended is not None else now
             voice.since = min(voice.since, now)
-        self._last_heard = now
+        self.last_heard = now
         self._stints.clear()
-        self._close_contests(now)
-        self.overlaps.clear()
+        for voice in self.voices.values():
+            self._drop_overlaps(voice)
 
     def state(self) -> GroupState:
         if any(overlap.confirmed for overlap in self.overlaps.values()):
@@ -218,13 +229,15 @@ class Tracker:
         return voice.deadline
 
     def _is_outranked(self, master: Voice) -> bool:
-        facing = [self.voices[key] for key, overlap in self.overlaps.items() if not overlap.confirmed]
+        facing = (
+            voice for o in self._overlaps_of(master) if not o.confirmed for voice in o.pair if voice is not master
+        )
         came = [stint for stint in self._stints if stint.since >= master.last]
-        return any(outranks(rival.first_advert, master.advert) for rival in (*facing, *came))
+        return any(outranks(rival.first_advert, master.advert) for rival in chain(facing, came))
 
     @property
     def _lost_at(self) -> Instant:
-        return self._last_heard + max((voice.patience.lost for voice in self.voices.values()), default=0)
+        return self.last_heard + max((voice.patience.lost for voice in self.voices.values()), default=0)
 
     def _challengers(self) -> list[Voice]:
         return [v for v in self.voices.values() if v.ended is None and v is not self.master]
@@ -243,15 +256,12 @@ class Tracker:
             voice.since, voice.since_evidence = first, began
             voice.last, voice.last_evidence = last, ended
             voice.patience, voice.ended, voice.standby = patience, None, False
-        self._last_heard = max(self._last_heard, last)
+        self.last_heard = max(self.last_heard, last)
         if self.master is None or (voice is self.master and previous == "resigned"):
             self._appear(voice)
-        elif voice is self.master:
-            self._begin_overlaps()
-        elif self.master.ended is None:
-            self._begin_overlap(voice)
-        else:
+        elif self.master.ended is not None:
             self._succeed()
+        self._begin_overlaps(voice)
 
     def _appear(self, voice: Voice) -> None:
         self.master = voice
@@ -259,7 +269,7 @@ class Tracker:
         self._tenure(voice.since, voice)
         self._event("master-appeared", voice.since, voice.since_evidence, new=voice)
         self.audience.took_over(self.key, voice.first_advert, voice.since, voice.since_evidence, takeover=False)
-        self._begin_overlaps()
+        self._begin_overlaps(voice)
 
     def _stand_by(
         self, voice: Voice | None, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence
@@ -276,11 +286,11 @@ class Tracker:
             if voice is self.master:
                 self._succeed()
             else:
-                self._drop_overlap(voice)
+                self._drop_overlaps(voice)
         voice.advert, voice.standby = advert, True
 
     def _resign(self, voice: Voice | None, first: Instant, last: Instant, evidence: Evidence) -> None:
-        self._last_heard = max(self._last_heard, last)
+        self.last_heard = max(self.last_heard, last)
         if voice is None or voice.ended == "resigned":
             return
         was_advertising = voice.ended is None
@@ -307,7 +317,7 @@ class Tracker:
 
     def _retire(self, voice: Voice) -> None:
         """A challenger's stretch is over; it only mattered if the master turns out to have stopped before it."""
-        self._drop_overlap(voice)
+        self._drop_overlaps(voice)
         master = self.master
         if master is None or voice.ended is None:
             return
@@ -319,8 +329,7 @@ class Tracker:
     def _succeed(self) -> None:
         """The master's stretch is over: hands the group to whoever followed, one after the other."""
         while (master := self.master) is not None and master.ended is not None:
-            for key in list(self.overlaps):
-                self._drop_overlap(self.voices[key])
+            self._drop_overlaps(master)
             stints = [s for s in self._stints if s.since >= master.last and s.key != master.key]
             heirs = sorted(self._challengers(), key=lambda v: (v.since, str(v.key.ip)))
             if stints and (not heirs or stints[0].since < heirs[0].since):
@@ -330,7 +339,7 @@ class Tracker:
                 self._stints.clear()
                 if heirs:
                     self._take_over(heirs[0], master)
-                    self._begin_overlaps()
+                    self._begin_overlaps(heirs[0])
                 return
 
     def _replay(self, stint: Voice, master: Voice) -> None:
@@ -345,7 +354,8 @@ class Tracker:
             self._appear(voice)
         else:
             self.master = voice
-            self._begin_overlaps()
+            if voice.ended is None:
+                self._begin_overlaps(voice)
 
     def _take_over(self, heir: Voice, master: Voice) -> None:
         cause, gap, expected = self._explain(heir, master)
@@ -388,7 +398,7 @@ class Tracker:
         master = self.master
         if master is None:
             return
-        if self.audience.lossy(self.key, self._last_heard, at):
+        if self.audience.lossy(self.key, self.last_heard, at):
             self._excused = True
             return
         self.master = None
@@ -397,59 +407,58 @@ class Tracker:
         self._event("master-lost", at, master.last_evidence, old=master)
         self.audience.lost(self.key, at)
 
-    def _begin_overlaps(self) -> None:
-        for voice in sorted(self._challengers(), key=lambda v: (v.since, str(v.key.ip))):
-            self._begin_overlap(voice)
+    def _overlaps_of(self, voice: Voice) -> Iterator[Overlap]:
+        return (overlap for overlap in self.overlaps.values() if voice in overlap.pair)
 
-    def _begin_overlap(self, voice: Voice) -> None:
-        master = self.master
-        if master is None or master.ended is not None or voice.key in self.overlaps:
-            return
-        # The threshold is what was known when the overlap began, so that no later speaker can change a verdict.
-        threshold = max(v.patience.silent for v in self.voices.values())
-        since = max(voice.since, master.since)
-        self.overlaps[voice.key] = Overlap(since, threshold, since)
-        self._check_overlap(voice)
+    def _begin_overlaps(self, voice: Voice) -> None:
+        """Sets ``voice`` against all others that act as master; those against the group's master are never left out."""
+        others = [v for v in self.voices.values() if v.ended is None and v is not voice]
+        for other in sorted(others, key=lambda v: (v is not self.master, v.since, str(v.key.ip))):
+            both = frozenset((voice.key, other.key))
+            matters = self.master in (voice, other)
+            if both in self.overlaps or (len(self.overlaps) >= MAX_OVERLAPS and not matters):
+                continue
+            # All of this is what was known when it began, so that nothing heard later can change a verdict.
+            threshold = max(v.patience.silent for v in self.voices.values())
+            since = max(voice.since, other.since)
+            mine, theirs = set(voice.advert.addresses or ()), set(other.advert.addresses or ())
+            collision = bool(mine) and bool(theirs) and not mine & theirs
+            self.overlaps[both] = overlap = Overlap((voice, other), since, threshold, collision, since)
+            self._check_overlap(overlap)
 
     def _check_overlaps(self, voice: Voice) -> None:
-        if not self.overlaps:
+        for overlap in self._overlaps_of(voice):
+            self._check_overlap(overlap)
+
+    def _check_overlap(self, overlap: Overlap) -> None:
+        one, other = overlap.pair
+        overlap.until = min(one.last, other.last)
+        if overlap.until - overlap.since <= overlap.threshold:
             return
-        if voice is self.master:
-            for key in list(self.overlaps):
-                self._check_overlap(self.voices[key])
-        else:
-            self._check_overlap(voice)
+        fresh = overlap.span is None
+        if fresh:
+            overlap.span = Span(overlap.since, None, tuple(sorted((one.key, other.key), key=str)))
+            self.contests.append(overlap.span)
+        self.audience.contested(self.key, overlap, fresh=fresh)
 
-    def _check_overlap(self, challenger: Voice) -> None:
-        overlap, master = self.overlaps.get(challenger.key), self.master
-        if overlap is None or master is None:
-            return
-        overlap.until = min(challenger.last, master.last)
-        if overlap.until - overlap.since > overlap.threshold:
-            fresh = not overlap.confirmed
-            overlap.confirmed = True
-            if fresh:
-                holders = tuple(sorted((master.key, challenger.key), key=str))
-                self.contests.append(Span(overlap.since, None, holders))
-            self.audience.contested(self.key, master, challenger, overlap, fresh=fresh)
-
-    def _drop_overlap(self, voice: Voice) -> None:
-        overlap = self.overlaps.pop(voice.key, None)
-        if overlap is not None and overlap.confirmed and not any(o.confirmed for o in self.overlaps.values()):
-            self._close_contests(overlap.until)
-            self.audience.settled(self.key, overlap.since, overlap.until)
-
-    def _close_contests(self, until: Instant) -> None:
-        for contest in self.contests:
-            if contest.last is None:
-                contest.last = max(until, contest.first)
+    def _drop_overlaps(self, voice: Voice) -> None:
+        """``voice`` acts as master no longer: its overlaps are over, and the contest with the last confirmed one."""
+        gone = list(self._overlaps_of(voice))
+        for overlap in gone:
+            del self.overlaps[frozenset(v.key for v in overlap.pair)]
+            if overlap.span is not None:
+                overlap.span.last = max(overlap.until, overlap.since)
+        ended = [overlap for overlap in gone if overlap.confirmed]
+        if ended and not any(overlap.confirmed for overlap in self.overlaps.values()):
+            first, last = min(overlap.since for overlap in ended), max(overlap.until for overlap in ended)
+            self.audience.settled(self.key, first, last)
 
     def _make_room(self) -> None:
         if len(self.voices) < MAX_VOICES:
             return
         idle = [v for v in self.voices.values() if v is not self.master]
         victim = min(idle, key=lambda v: (v.ended is None, v.last))
-        self._drop_overlap(victim)
+        self._drop_overlaps(victim)
         del self.voices[victim.key]
         self.evicted += 1
 
