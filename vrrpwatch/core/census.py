@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from vrrpwatch.core.analysis import GroupInfo, Listener, SpeakerInfo, Tenure
 from vrrpwatch.core.forecast import successor
 from vrrpwatch.core.mastership import MAX_GROUPS
 from vrrpwatch.core.model import Advert, GroupKey, Instant, SpeakerKey
 from vrrpwatch.core.runs import Piece
-from vrrpwatch.core.tracker import MAX_VOICES, Span, Tracker
+from vrrpwatch.core.tracker import MAX_VOICES, Tracker
+from vrrpwatch.core.voices import Span
 from vrrpwatch.wire.values import IPAddress
 
 # An advertisement holds 255 addresses at most, but a forger may send ever new ones.
@@ -136,11 +138,28 @@ def _describe_speaker(group: GroupKey, key: SpeakerKey, record: SpeakerRecord, w
 
 
 def _timeline(tracker: Tracker, now: Instant) -> tuple[Tenure, ...]:
-    spans = [*_closed(tracker.tenures, now), *_closed(tracker.contests, now)]
+    tenures = [Tenure(s.first, s.last, tuple(h.ip for h in s.holders)) for s in _closed(tracker.tenures, now)]
     return tuple(
-        Tenure(span.first, span.last, tuple(holder.ip for holder in span.holders))
-        for span in sorted(spans, key=lambda span: (span.first, len(span.holders)))
+        sorted((*tenures, *_contests(_closed(tracker.contests, now))), key=lambda t: (t.first, len(t.holders)))
     )
+
+
+def _contests(spans: list["_Closed"]) -> list[Tenure]:
+    """Contests of two speakers each as stretches of all who contest at a time."""
+    steps = sorted({instant for span in spans for instant in (span.first, span.last)})
+    opening = sorted(spans, key=lambda span: span.first, reverse=True)
+    found: list[Tenure] = []
+    current: list[_Closed] = []
+    for first, last in pairwise(steps):
+        while opening and opening[-1].first <= first:
+            current.append(opening.pop())
+        current = [span for span in current if span.last > first]
+        holders = tuple(sorted({holder.ip for span in current for holder in span.holders}, key=int))
+        if holders and found and found[-1].last == first and found[-1].holders == holders:
+            found[-1] = Tenure(found[-1].first, last, holders)
+        elif holders:
+            found.append(Tenure(first, last, holders))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

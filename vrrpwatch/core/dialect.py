@@ -36,8 +36,8 @@ def own_down(advert: Advert) -> Seconds:
         case Vrrp(version=version, priority=priority, interval=interval):
             return master_down(version, priority, interval)
         case Carp(advbase=advbase, advskew=advskew):
-            # It sends every advbase + advskew/256 s; three of those must fit, or a slow one is never heard.
-            return CARP_DEAD_RATIO * carp_interval(advbase, advskew)
+            # With advbase 0 a backup's wait is no longer than one interval, and no host could be heard in time.
+            return carp_down(advbase, advskew) if advbase else CARP_DEAD_RATIO * carp_interval(advbase, advskew)
         case Hsrp(hold=hold):
             return hold
         case Glbp(hold=hold):

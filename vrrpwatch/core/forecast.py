@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from vrrpwatch.core.analysis import Listener, Successor
 from vrrpwatch.core.dialect import outranks, takeover_wait
-from vrrpwatch.core.tracker import Tracker, Voice
+from vrrpwatch.core.tracker import Tracker
+from vrrpwatch.core.voices import Voice
 
 
 def successor(tracker: Tracker, listeners: Sequence[Listener]) -> Successor | None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
 from vrrpwatch.core.neighbours import Neighbours
-from vrrpwatch.core.tracker import Overlap, Tracker
+from vrrpwatch.core.tracker import Tracker
+from vrrpwatch.core.voices import Overlap
 
 # Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
 MAX_GROUPS = 4096

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Literal, Protocol
+from typing import Protocol
 
-from vrrpwatch.core.dialect import longest_wait, outranks, own_down, resignation_wait, takeover_wait
+from vrrpwatch.core.dialect import outranks, resignation_wait, takeover_wait
 from vrrpwatch.core.model import (
     NANOSECONDS,
     Advert,
@@ -24,9 +24,8 @@ from vrrpwatch.core.model import (
     Instant,
     Seconds,
     SpeakerKey,
-    nanoseconds,
 )
-from vrrpwatch.core.runs import LATE_RATIO
+from vrrpwatch.core.voices import Overlap, Patience, Span, Voice
 
 # A timer that fires a little early has still timed out (FRR truncates its skew and is up to 7 ms early).
 TIMEOUT_TOLERANCE = 0.05
@@ -41,81 +40,6 @@ MAX_STINTS = 64
 MAX_OVERLAPS = 64
 # Enough for a timeline; older tenures are dropped first.
 MAX_TENURES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long (ns) a speaker may be silent before it has missed a turn, is gone, and is past any backup's wait."""
-
-    missed: int
-    silent: int
-    lost: int
-
-    @classmethod
-    def with_speaker(cls, advert: Advert) -> "Patience":
-        """What the timers of ``advert`` allow."""
-        return cls(
-            nanoseconds(LATE_RATIO * advert.interval),
-            nanoseconds(own_down(advert)),
-            nanoseconds(longest_wait(advert)),
-        )
-
-
-@dataclass(slots=True)
-class Voice:
-    """One speaker and its current (or latest) stretch: advertising without a gap beyond its master-down time.
-
-    ``ended`` says how the stretch ended, ``None`` while it lasts.
-    """
-
-    key: SpeakerKey
-    advert: Advert
-    first_advert: Advert
-    since: Instant
-    since_evidence: Evidence
-    last: Instant
-    last_evidence: Evidence
-    patience: Patience
-    ended: Literal["silent", "resigned"] | None = None
-    standby: bool = False
-
-    @property
-    def deadline(self) -> Instant:
-        """When its stretch is over unless it is heard again."""
-        return self.last + self.patience.silent
-
-    @property
-    def overdue(self) -> Instant:
-        """When it has missed an advertisement."""
-        return self.last + self.patience.missed
-
-
-@dataclass(slots=True)
-class Span:
-    """A stretch of the timeline; ``last`` is ``None`` while it lasts."""
-
-    first: Instant
-    last: Instant | None
-    holders: tuple[SpeakerKey, ...]
-
-
-@dataclass(slots=True)
-class Overlap:
-    """A stretch in which two speakers both act as master; confirmed (``span``) when it outlasts ``threshold`` (ns).
-
-    ``collision`` is whether their addresses were known and had nothing in common when it began.
-    """
-
-    pair: tuple[Voice, Voice]
-    since: Instant
-    threshold: int
-    collision: bool
-    until: Instant
-    span: Span | None = None
-
-    @property
-    def confirmed(self) -> bool:
-        return self.span is not None
 
 
 class Audience(Protocol):

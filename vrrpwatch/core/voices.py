@@ -1,0 +1,83 @@
+"""Who speaks in a group as the tracker sees it: voices, how long each may be silent, and when two of them overlap."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vrrpwatch.core.dialect import longest_wait, own_down
+from vrrpwatch.core.model import Advert, Evidence, Instant, SpeakerKey, nanoseconds
+from vrrpwatch.core.runs import LATE_RATIO
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long (ns) a speaker may be silent before it has missed a turn, is gone, and is past any backup's wait."""
+
+    missed: int
+    silent: int
+    lost: int
+
+    @classmethod
+    def with_speaker(cls, advert: Advert) -> "Patience":
+        """What the timers of ``advert`` allow."""
+        return cls(
+            nanoseconds(LATE_RATIO * advert.interval),
+            nanoseconds(own_down(advert)),
+            nanoseconds(longest_wait(advert)),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Voice:
+    """One speaker and its current (or latest) stretch: advertising without a gap beyond its master-down time.
+
+    ``ended`` says how the stretch ended, ``None`` while it lasts.
+    """
+
+    key: SpeakerKey
+    advert: Advert
+    first_advert: Advert
+    since: Instant
+    since_evidence: Evidence
+    last: Instant
+    last_evidence: Evidence
+    patience: Patience
+    ended: Literal["silent", "resigned"] | None = None
+    standby: bool = False
+
+    @property
+    def deadline(self) -> Instant:
+        """When its stretch is over unless it is heard again."""
+        return self.last + self.patience.silent
+
+    @property
+    def overdue(self) -> Instant:
+        """When it has missed an advertisement."""
+        return self.last + self.patience.missed
+
+
+@dataclass(slots=True)
+class Span:
+    """A stretch of the timeline; ``last`` is ``None`` while it lasts."""
+
+    first: Instant
+    last: Instant | None
+    holders: tuple[SpeakerKey, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Overlap:
+    """A stretch in which two speakers both act as master; confirmed (``span``) when it outlasts ``threshold`` (ns).
+
+    ``collision`` is whether their addresses were known and had nothing in common when it began.
+    """
+
+    pair: tuple[Voice, Voice]
+    since: Instant
+    threshold: int
+    collision: bool
+    until: Instant
+    span: Span | None = None
+
+    @property
+    def confirmed(self) -> bool:
+        return self.span is not None
