@@ -19,16 +19,16 @@ class Storage:
     def __init__(self, source: int, wanted: int, secret: tuple[int, int], code: Code | None = None) -> None:
         """``code`` stands in for the scan's and the hash's classes: tests put the uncompiled ones there."""
         scanner, hasher = code or (scan.Scanner, fingerprint.Hasher)
-        arena = memoryview(bytearray(scan.ARENA_SIZE))
+        arena = zeros(scan.ARENA_SIZE)
         self.source = source
         self.arena = arena
-        rows = bytearray(scan.MAX_ROWS * FRAME.itemsize)
+        rows = zeros(scan.MAX_ROWS * FRAME.itemsize)
         self.tables: dict[str, Any] = {
             "arena": arena,
             "words": arena.cast("Q"),
-            "rows": memoryview(rows).cast("q"),
-            "hashes": memoryview(rows).cast("Q"),
-            "halves": memoryview(rows).cast("i"),
+            "rows": rows.cast("q"),
+            "hashes": rows.cast("Q"),
+            "halves": rows.cast("i"),
             "ah_offsets": _words("q", scan.MAX_ROWS),
             "keys": _words("Q", scan.MAX_ENTRIES * scan.KEY_WORDS),
             "sums": _words("q", scan.MAX_ENTRIES * scan.SUM_WORDS),
@@ -131,8 +131,13 @@ class Storage:
         return table if columns is None else table.reshape(-1, columns)[:rows]
 
 
+def zeros(count: int) -> memoryview:
+    """So many octets, which take memory only once something is put there: many captures may be open at a time."""
+    return np.zeros(count, np.uint8).data
+
+
 def _words(code: Literal["q", "Q"], count: int) -> memoryview:
-    return memoryview(bytearray(8 * count)).cast(code)
+    return zeros(8 * count).cast(code)
 
 
 def _octets(words: NDArray[np.uint64]) -> NDArray[np.uint8]:

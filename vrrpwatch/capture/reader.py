@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from vrrpwatch.capture import pcap, pcapng, scan
-from vrrpwatch.capture.batches import Code, Storage
+from vrrpwatch.capture.batches import Code, Storage, zeros
 from vrrpwatch.capture.compression import unpack
 from vrrpwatch.capture.errors import CaptureError, DamageError
 from vrrpwatch.capture.files import Source, Stream, open_capture
@@ -67,7 +67,7 @@ class CaptureReader:
         self._storage = Storage(source, sum(1 << kind for kind in wanted), secret, code)
         self._scanner = self._storage.scanner
         self._sections = Sections(self._storage)
-        self._view = memoryview(bytearray(scan.MAX_BLOCK + READ_SIZE))
+        self._view = zeros(scan.MAX_BLOCK + READ_SIZE)
         self._position = 0
         self._end = 0
         # How far into the (uncompressed) capture the buffer starts.
