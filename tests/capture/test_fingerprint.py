@@ -161,11 +161,18 @@ def test_whom_an_arp_request_asks_for_says_nothing() -> None:
     assert hashes(question(), question(mac=bytes(6)))[0] is False
 
 
-def test_what_an_arp_reply_or_announcement_says_counts_in_full() -> None:
-    def reply(target: bytes) -> bytes:
-        return frames.ethernet(frames.arp(2, target=target), 0x0806)
+def test_whom_an_arp_reply_answers_says_nothing() -> None:
+    def reply(target: bytes, asked: bytes = frames.SOURCE_MAC, **changes: object) -> bytes:
+        body = frames.arp(2, target=target, **changes)  # type: ignore[arg-type]
+        return frames.ethernet(body, 0x0806, destination=asked)
 
-    assert hashes(reply(frames.B), reply(frames.VIP))[0] is False
+    assert hashes(reply(frames.B), reply(frames.VIP, b"\2" * 6)) == (True, True)
+    assert hashes(reply(frames.B), question(target=frames.B))[0] is False
+    assert hashes(reply(frames.B), reply(frames.B, sender=frames.VIP))[0] is False
+    assert hashes(reply(frames.B), reply(frames.A))[0] is False
+
+
+def test_what_an_announcement_says_counts_in_full() -> None:
     announced = question(target=frames.A)
     assert hashes(announced, question())[0] is False
     assert hashes(announced, question(target=frames.A, asked=b"\xff" * 6))[0] is False

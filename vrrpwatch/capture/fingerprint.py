@@ -209,7 +209,10 @@ class Hasher:
         # Files of one rotation are one stream, so a copy may be in the next one.
         copy.add(cython.cast(cython.ulonglong, halves[half + 5]))
         copy.add(vlans)
-        if linktype == 1:
+        if linktype == 1 and kind == _ARP:
+            # Whom it is for is in the packet too, where that matters.
+            content.add(read(arena, start + 6, 6))
+        elif linktype == 1:
             content.add(read(arena, start, 8))
             content.add(read(arena, start + 8, 4))
         elif linktype == 113:
@@ -272,7 +275,7 @@ class Hasher:
     @cython.cfunc
     @cython.exceptval(-1, check=False)
     def arp(self, at: cython.Py_ssize_t, limit: cython.Py_ssize_t) -> cython.int:
-        """An ARP packet; of a request for somebody else only who asks (RFC 826)."""
+        """An ARP packet; of a question or an answer, unlike an announcement, only who asks or answers (RFC 826)."""
         arena: cython.uchar[::1] = self.arena
         content: Sip = self.content
         octet: cython.Py_ssize_t
@@ -283,7 +286,9 @@ class Hasher:
             return 0
         content.add(read(arena, at, 8))
         content.add(read(arena, at + 8, 8))
-        if read(arena, at + 4, 4) == 0x06040001 and read(arena, at + 14, 4) != read(arena, at + 24, 4):
+        # Ethernet and IPv4, operation 1 or 2.
+        start: cython.ulonglong = read(arena, at + 4, 4)
+        if (start == 0x06040001 or start == 0x06040002) and read(arena, at + 14, 4) != read(arena, at + 24, 4):
             content.add(read(arena, at + 16, 2))
             return 0
         content.add(read(arena, at + 16, 8))

@@ -1,4 +1,4 @@
-"""Which ARP packets need no reading: those of hosts already known that concern no virtual router.
+"""Which ARP packets need no reading, or not each of them: those of known hosts, and what virtual routers answer.
 
 Busy segments are full of ARP, and nearly all of it is about other things.  What is read is every gratuitous packet,
 every one from a virtual MAC, every one about an address that a group has or speaks from, and one of every other host.
@@ -7,11 +7,15 @@ every one from a virtual MAC, every one about an address that a group has or spe
 import numpy as np
 from numpy.typing import NDArray
 
+from vrrpwatch.core.claims import is_virtual, virtual_macs
 from vrrpwatch.core.model import Advert, Instant
 from vrrpwatch.wire.arp import ARP
+from vrrpwatch.wire.values import Arp, IPAddress, Mac
 
 # Hosts are forgeable: beyond this all of them are met anew.
 MAX_HOSTS = 262_144
+# Addresses are forgeable too: beyond this every answer may be disputed.
+MAX_CLAIMED = 65_536
 # The first four octets of every virtual router MAC (RFC 9568 §7.3, and ucarp's).
 VIRTUAL = bytes.fromhex("00005e00")
 
@@ -26,6 +30,12 @@ class Bystanders:
         self._addresses = np.empty(0, dtype=np.uint32)
         self._instants = np.empty(0, dtype=np.int64)
         self._hosts: set[int] = set()
+        # The MACs that all groups with a virtual address have in common; the segments on which a group does not tell
+        # its addresses; and who announced what (None: several), for such a group's addresses are found there.
+        self._own: dict[tuple[str, IPAddress], frozenset[Mac]] = {}
+        self._untold: set[str] = set()
+        self._announced: dict[tuple[str, IPAddress], Mac | None] = {}
+        self._full = False
 
     def concern(self, advert: Advert, at: Instant) -> None:
         """From ``at`` on, the speaker's and the virtual addresses of ``advert`` matter."""
@@ -33,6 +43,43 @@ class Bystanders:
             if address.version == 4 and at < self._since.get(int(address), at + 1):
                 self._since[int(address)] = at
                 self._addresses = np.empty(0, dtype=np.uint32)
+        self._claim(advert)
+
+    def _claim(self, advert: Advert) -> None:
+        group = advert.group
+        if not advert.addresses:
+            self._untold.add(group.segment)
+        for address in advert.addresses or ():
+            if len(self._own) >= MAX_CLAIMED:
+                self._full = True
+                return
+            key, macs = (group.segment, address), virtual_macs(group)
+            self._own[key] = self._own.get(key, macs) & macs
+
+    def announce(self, segment: str, arp: Arp) -> None:
+        """Somebody announces an address."""
+        place = (segment, arp.sender_ip)
+        if len(self._announced) >= MAX_CLAIMED:
+            self._full = True
+        elif self._announced.setdefault(place, arp.sender_mac) != arp.sender_mac:
+            self._announced[place] = None
+
+    def undisputed(self, segment: str, arp: Arp) -> bool:
+        """Whether no group heard so far disputes this answer, so that to hear it again teaches nothing.
+
+        That is one about an address that no group has, or from the virtual MAC of all the groups that have it.  A group
+        that does not tell its addresses (CARP) takes for its own what its virtual MAC or its hosts announce: as long as
+        one virtual MAC alone announces and answers, such a group too knows the answer for its own.
+        """
+        place = (segment, arp.sender_ip)
+        if self._full or arp.gratuitous:
+            return False
+        if segment in self._untold and place in self._announced:
+            announced = self._announced[place]
+            if announced != arp.sender_mac or not is_virtual(announced):
+                return False
+        own = self._own.get(place)
+        return own is None or arp.sender_mac in own
 
     def worth_reading(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which of the ARP rows (``FRAME``, their frames in ``data``) must be taken apart."""

@@ -11,12 +11,13 @@ from vrrpwatch.core.bystanders import Bystanders
 from vrrpwatch.core.findings import MAX_EVIDENCE
 from vrrpwatch.core.frames import Kind
 from vrrpwatch.core.hearing import Heard, Observation, Refused, Unheard, hear
-from vrrpwatch.core.model import Advert, Evidence, Instant
+from vrrpwatch.core.model import Advert, Evidence, Instant, nanoseconds
+from vrrpwatch.core.neighbours import GRACE
 from vrrpwatch.core.reflection import Reflections
 from vrrpwatch.core.runs import Content, Contents, Piece, cut_pieces
 from vrrpwatch.core.scopes import UnicastScopes
 from vrrpwatch.wire.link import dissect
-from vrrpwatch.wire.values import Packet
+from vrrpwatch.wire.values import Arp, Packet
 
 # Frames are forgeable, so what is remembered of distinct ones is bounded: beyond this all are met anew.
 MAX_FINGERPRINTS = 65_536
@@ -127,7 +128,7 @@ class Intake:
         if whole:
             return dated
         dated.extend(_refusals(rows, np.flatnonzero(kind == _KINDS[Refused]), which, heard))
-        dated.extend(_sightings(rows, np.flatnonzero(kind == _KINDS[Observation]), which, first, heard))
+        dated.extend(self._sightings(rows, np.flatnonzero(kind == _KINDS[Observation]), which, first, heard))
         for row in np.flatnonzero(kind == _KINDS[Unheard]).tolist():
             entry = heard[which[row]]
             if isinstance(entry, Unheard):
@@ -153,6 +154,8 @@ class Intake:
                 self._bystanders.concern(heard, int(row["at"]))
             else:
                 entry = heard
+                if isinstance(heard, Observation) and isinstance(heard.message, Arp) and heard.message.gratuitous:
+                    self._bystanders.announce(heard.segment, heard.message)
             self._heard[fingerprint] = entry
         return entry
 
@@ -187,6 +190,41 @@ class Intake:
         for at, source, packet, content in zip(*_places(rows), index.tolist(), strict=True):
             yield at, source, packet, 0, Copy(self.contents.items[content].advert, Evidence(source, packet))
 
+    def _sightings(
+        self,
+        rows: NDArray[np.void],
+        chosen: NDArray[np.intp],
+        which: NDArray[np.intp],
+        first: NDArray[np.intp],
+        heard: Sequence[object],
+    ) -> Iterator[Dated]:
+        """Every observed packet; of one that teaches nothing when it is repeated the first and the last suffice."""
+        if not len(chosen):
+            return
+        last = np.empty_like(first)
+        last[which] = np.arange(len(which))
+        mine, at = which[chosen], rows["at"][chosen]
+        # The last of all is delivered, and by then what was claimed a grace before it has been judged: with groups
+        # that are known already.
+        judged = at + _GRACE < at[-1]
+        idle = np.array([self._teaches(entry) for entry in heard], dtype=np.int64)[mine]
+        within = (first[mine] != chosen) & (last[mine] != chosen)
+        wanted = chosen[~within | (idle == _EACH) | ((idle == _UNJUDGED) & ~judged)]
+        picked = rows[wanted]
+        for instant, source, packet, entry in zip(*_places(picked), which[wanted].tolist(), strict=True):
+            observation = heard[entry]
+            if isinstance(observation, Observation):
+                yield instant, source, packet, 0, Sighting(observation, Evidence(source, packet))
+
+    def _teaches(self, entry: object) -> int:
+        """Which of an observation's repetitions must be looked at: none, each, or those not judged yet."""
+        if not isinstance(entry, Observation) or entry.repeats:
+            return _NONE
+        message = entry.message
+        if isinstance(message, Arp) and self._bystanders.undisputed(entry.segment, message):
+            return _UNJUDGED
+        return _EACH
+
     def _whole(self, rows: NDArray[np.void], index: NDArray[np.int64], data: NDArray[np.uint8]) -> Iterator[Dated]:
         for row, content in zip(rows, index.tolist(), strict=True):
             frame = _frame(row, data)
@@ -197,6 +235,8 @@ class Intake:
 
 
 _NOTHING: Final = Unheard("")
+_GRACE: Final = nanoseconds(GRACE)
+_NONE, _UNJUDGED, _EACH = range(3)
 _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
 
 
@@ -222,26 +262,6 @@ def _refusals(
         shown = tuple(Evidence(source, packet) for _, source, packet in zip(*_places(mine[:MAX_EVIDENCE]), strict=True))
         piece = RefusedPiece(newest, int(mine["at"].min()), int(mine["at"].max()), len(mine), shown)
         yield int(mine["at"][0]), shown[0].source, shown[0].packet, 0, piece
-
-
-def _sightings(
-    rows: NDArray[np.void],
-    chosen: NDArray[np.intp],
-    which: NDArray[np.intp],
-    first: NDArray[np.intp],
-    heard: Sequence[object],
-) -> Iterator[Dated]:
-    """Every observed packet; of one that teaches nothing when it is repeated the first and the last suffice."""
-    last = np.empty_like(first)
-    last[which] = np.arange(len(which))
-    ends = np.array([isinstance(entry, Observation) and entry.repeats for entry in heard], dtype=np.bool_)
-    mine = which[chosen]
-    wanted = chosen[~ends[mine] | (first[mine] == chosen) | (last[mine] == chosen)]
-    picked = rows[wanted]
-    for at, source, packet, entry in zip(*_places(picked), which[wanted].tolist(), strict=True):
-        observation = heard[entry]
-        if isinstance(observation, Observation):
-            yield at, source, packet, 0, Sighting(observation, Evidence(source, packet))
 
 
 def _places(rows: NDArray[np.void]) -> tuple[list[int], list[int], list[int]]:
