@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# As users have it: an installed program is not compiled anew at every start, which this variable would make it.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -40,7 +43,7 @@ def run(command: Sequence[str], errors: Path) -> Spent:
         (os.POSIX_SPAWN_OPEN, 2, str(errors), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
     ]
     began = time.perf_counter()
-    process = os.posix_spawnp(command[0], list(command), os.environ, file_actions=actions)
+    process = os.posix_spawnp(command[0], list(command), ENVIRONMENT, file_actions=actions)
     _, status, usage = os.wait4(process, 0)
     seconds = time.perf_counter() - began
     if status:
