@@ -3,7 +3,7 @@
 import pytest
 
 from tests.core.builders import instant, vrrp
-from vrrpwatch.core import mastership
+from vrrpwatch.core import mastership, quietest
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.model import Evidence
@@ -12,7 +12,7 @@ from vrrpwatch.core.neighbours import Neighbours
 
 def test_the_group_silent_for_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mastership, "MAX_GROUPS", 4)
-    monkeypatch.setattr(mastership, "QUIET", 2)
+    monkeypatch.setattr(quietest, "BATCH", 2)
     findings = Findings()
     tested = Mastership(findings, Neighbours(findings), lambda *_: False, lambda _: None)
     # 1 and 2 are heard again before room is needed, 4 after it was found to be among the quietest.

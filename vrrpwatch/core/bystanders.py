@@ -14,7 +14,9 @@ from vrrpwatch.wire.values import Arp, IPAddress, Mac
 
 # Hosts are forgeable: beyond this all of them are met anew.
 MAX_HOSTS = 262_144
-# Addresses are forgeable too: beyond this every answer may be disputed.
+# So are addresses; beyond this many, what concerns a new one goes unread unless it would be read anyway.
+MAX_ADDRESSES = 65_536
+# And beyond this many virtual or announced addresses every answer may be disputed.
 MAX_CLAIMED = 65_536
 # The first four octets of every virtual router MAC (RFC 9568 §7.3, and ucarp's).
 VIRTUAL = bytes.fromhex("00005e00")
@@ -40,8 +42,12 @@ class Bystanders:
     def concern(self, advert: Advert, at: Instant) -> None:
         """From ``at`` on, the speaker's and the virtual addresses of ``advert`` matter."""
         for address in (advert.speaker.ip, *(advert.addresses or ())):
-            if address.version == 4 and at < self._since.get(int(address), at + 1):
-                self._since[int(address)] = at
+            if address.version != 4:
+                continue
+            number = int(address)
+            since = self._since.get(number)
+            if (since is None and len(self._since) < MAX_ADDRESSES) or (since is not None and at < since):
+                self._since[number] = at
                 self._addresses = np.empty(0, dtype=np.uint32)
         self._claim(advert)
 

@@ -1,6 +1,6 @@
 """Counts who said what: per group and speaker the adverts, times, versions and addresses that a report shows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -8,6 +8,7 @@ from vrrpwatch.core.analysis import GroupInfo, Listener, SpeakerInfo, Tenure
 from vrrpwatch.core.forecast import successor
 from vrrpwatch.core.mastership import MAX_GROUPS
 from vrrpwatch.core.model import Advert, GroupKey, Instant, SpeakerKey
+from vrrpwatch.core.quietest import Quietest
 from vrrpwatch.core.runs import Piece
 from vrrpwatch.core.tracker import MAX_VOICES, Tracker
 from vrrpwatch.core.voices import Span
@@ -15,6 +16,8 @@ from vrrpwatch.wire.values import IPAddress
 
 # An advertisement holds 255 addresses at most, but a forger may send ever new ones.
 MAX_ADDRESSES = 1024
+# What all groups and speakers together may hold: a good deal more than any network's.
+MAX_ALL_ADDRESSES = 262_144
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Census:
     def __init__(self) -> None:
         self.groups: dict[GroupKey, GroupRecord] = {}
         self.evicted_speakers = 0
+        self._quietest = Quietest(self.groups, lambda group: group.last)
+        self._held = 0
 
     def count(self, piece: Piece) -> None:
         """Adds a run's piece; pieces come in the order of their first packets."""
@@ -53,14 +58,15 @@ class Census:
         group = self.groups.get(advert.group)
         if group is None:
             if len(self.groups) >= MAX_GROUPS:
-                del self.groups[min(self.groups, key=lambda key: self.groups[key].last)]
+                self._forget(self.groups.pop(self._quietest.find()))
             group = self.groups[advert.group] = GroupRecord(piece.first, piece.last)
         group.adverts += piece.adverts
         group.first, group.last = min(group.first, piece.first), max(group.last, piece.last)
         speaker = group.speakers.get(advert.speaker)
         if speaker is None:
             if len(group.speakers) >= MAX_VOICES:
-                del group.speakers[min(group.speakers, key=lambda key: group.speakers[key].last)]
+                quietest = min(group.speakers, key=lambda key: group.speakers[key].last)
+                self._held -= len(group.speakers.pop(quietest).addresses)
                 self.evicted_speakers += 1
             speaker = group.speakers[advert.speaker] = SpeakerRecord(advert, piece.first, piece.last)
         speaker.adverts += piece.adverts
@@ -68,11 +74,20 @@ class Census:
         if not advert.resigns or speaker.advert.resigns:
             speaker.advert = advert
         speaker.versions.add(advert.version)
-        for address in advert.addresses or ():
-            if len(group.addresses) < MAX_ADDRESSES:
-                group.addresses.setdefault(address)
-            if len(speaker.addresses) < MAX_ADDRESSES:
-                speaker.addresses.setdefault(address)
+        for addresses in (group.addresses, speaker.addresses):
+            self._note(addresses, advert.addresses or ())
+
+    def _note(self, known: dict[IPAddress, None], addresses: Sequence[IPAddress]) -> None:
+        before = len(known)
+        room = before + min(MAX_ADDRESSES - before, MAX_ALL_ADDRESSES - self._held)
+        for address in addresses:
+            if len(known) >= room:
+                break
+            known[address] = None
+        self._held += len(known) - before
+
+    def _forget(self, group: GroupRecord) -> None:
+        self._held -= len(group.addresses) + sum(len(speaker.addresses) for speaker in group.speakers.values())
 
     def adverts(self) -> int:
         """VRRP and CARP advertisements that a router could accept."""

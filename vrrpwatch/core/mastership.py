@@ -6,13 +6,12 @@ from collections.abc import Callable
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
 from vrrpwatch.core.neighbours import Neighbours
+from vrrpwatch.core.quietest import Quietest
 from vrrpwatch.core.tracker import Tracker
 from vrrpwatch.core.voices import Overlap
 
 # Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
 MAX_GROUPS = 4096
-# How many of the quietest groups one look finds.
-QUIET = 512
 # A network that changes masters more often than this has been told so already.
 MAX_EVENTS = 100_000
 
@@ -37,8 +36,7 @@ class Mastership:
         self._takes_turns = takes_turns
         self._due: list[tuple[Instant, str, GroupKey]] = []
         self._scheduled: dict[GroupKey, Instant] = {}
-        # The groups silent for longest when that was last looked for, and since when: the quietest at the end.
-        self._quiet: list[tuple[Instant, GroupKey]] = []
+        self._quietest = Quietest(self.trackers, lambda tracker: tracker.last_heard)
 
     def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
         """One run or piece of a run; :meth:`advance` to ``first`` came before."""
@@ -74,23 +72,12 @@ class Mastership:
 
     def _admit(self, group: GroupKey) -> Tracker:
         if len(self.trackers) >= MAX_GROUPS:
-            self._forget_quietest()
+            quietest = self._quietest.find()
+            del self.trackers[quietest]
+            self._scheduled.pop(quietest, None)
+            self.evicted_groups += 1
         tracker = self.trackers[group] = Tracker(group, self)
         return tracker
-
-    def _forget_quietest(self) -> None:
-        """Looking through all groups for every new one would cost a flood of them dearly: look for many at once."""
-        while True:
-            if not self._quiet:
-                ranked = sorted(self.trackers.values(), key=lambda tracker: tracker.last_heard, reverse=True)
-                self._quiet = [(tracker.last_heard, tracker.key) for tracker in ranked[-QUIET:]]
-            since, group = self._quiet.pop()
-            tracker = self.trackers.get(group)
-            if tracker is not None and tracker.last_heard == since:
-                del self.trackers[group]
-                self._scheduled.pop(group, None)
-                self.evicted_groups += 1
-                return
 
     def _schedule(self, group: GroupKey, tracker: Tracker) -> None:
         due = tracker.deadline

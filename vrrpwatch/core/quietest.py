@@ -1,0 +1,35 @@
+"""Which entry of a bounded table has been quiet for longest, found so that a flood of new ones costs little."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Generic, TypeVar
+
+from vrrpwatch.core.model import Instant
+
+Key = TypeVar("Key")
+Entry = TypeVar("Entry")
+
+# How many one look through the table finds.
+BATCH: Final = 512
+
+
+class Quietest(Generic[Key, Entry]):
+    """Looking through the whole table for every victim would be dear: one look finds many, the quietest first.
+
+    ``last`` says when an entry was last heard; one that was heard since the look is none of the quietest any more.
+    """
+
+    def __init__(self, table: Mapping[Key, Entry], last: Callable[[Entry], Instant]) -> None:
+        self._table = table
+        self._last = last
+        # The quietest at the end.
+        self._found: list[tuple[Instant, Key]] = []
+
+    def find(self) -> Key:
+        """The key of the entry that has been quiet for longest; the table must not be empty."""
+        while True:
+            if not self._found:
+                ranked = sorted(self._table, key=lambda key: self._last(self._table[key]))
+                self._found = [(self._last(self._table[key]), key) for key in reversed(ranked[:BATCH])]
+            since, key = self._found.pop()
+            if key in self._table and self._last(self._table[key]) == since:
+                return key
