@@ -130,7 +130,7 @@ class Neighbours:
         while True:
             claim_due = self._pending[0].at + _GRACE if self._pending else now
             verdict_due = self._verdicts[0][0] if self._verdicts else now
-            if min(claim_due, verdict_due) >= now:
+            if claim_due >= now and verdict_due >= now:
                 return
             if claim_due <= verdict_due:
                 self._consider(self._pending.popleft())

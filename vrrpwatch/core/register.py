@@ -5,6 +5,7 @@ Tags and addresses are forgeable, so each kind is bounded; beyond, what is new s
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
+from struct import Struct
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -42,12 +43,12 @@ class Talker(NamedTuple):
     protocol: int
 
 
-class Codes(NamedTuple):
-    """A flow's three numbers: origin ``MAX_ORIGINS`` is one of too many, talker -1 spends no budget."""
-
-    destination: int
-    origin: int
-    talker: int
+# A flow's three numbers in one: destination, origin and talker, which is 0 for none.  All are below 2**20.
+_SHIFT: Final = 20
+_MASK: Final = (1 << _SHIFT) - 1
+# The leading octets of both tables' rows, and what follows them in a flow's (core.frames).
+_PLACE: Final = Struct("=4iQ16s")
+_ORIGIN: Final = Struct("=2i16s")
 
 
 def _text(family: int | None, address: bytes) -> str:
@@ -74,21 +75,22 @@ class Register:
         self._origins: dict[tuple[int, bytes], int] = {}
         self._talkers: dict[Talker, int] = {}
         # Rows' leading octets, which the same traffic brings with every batch.
-        self._flow_keys: dict[bytes, Codes] = {}
+        self._flow_keys: dict[bytes, int] = {}
         self._destination_keys: dict[bytes, int] = {}
 
     def flows(self, rows: NDArray[np.void], segment_of: SegmentOf) -> tuple[Column, Column, Column]:
-        """Destination, origin and talker (see :class:`Codes`) of each ``FLOWS`` row."""
+        """Each ``FLOWS`` row's destination, origin (MAX_ORIGINS: too many) and talker (-1: spends no budget)."""
         keys = _keys(rows, FLOW_OCTETS)
         known = self._flow_keys
         if len(known) > MAX_KNOWN:
             known.clear()
-        missing = [position for position, key in enumerate(keys) if key not in known]
+        codes = np.array([known.get(key, -1) for key in keys], dtype=np.int64)
+        missing = np.flatnonzero(codes < 0)
         # What came first gets its number first, however the rows are ordered.
-        for position in sorted(missing, key=rows["first"].__getitem__):
-            known[keys[position]] = self._flow(rows[position], segment_of)
-        destinations, origins, talkers = np.array([known[key] for key in keys], dtype=np.int64).T
-        return destinations, origins, talkers
+        for position in missing[np.argsort(rows["first"][missing], kind="stable")].tolist():
+            key = keys[position]
+            codes[position] = known[key] = self._flow(key, segment_of)
+        return codes & _MASK, codes >> _SHIFT & _MASK, (codes >> 2 * _SHIFT) - 1
 
     def seconds(self, rows: NDArray[np.void], segment_of: SegmentOf) -> Column:
         """Destination of each ``SECONDS`` row."""
@@ -96,9 +98,9 @@ class Register:
         known = self._destination_keys
         if len(known) > MAX_KNOWN:
             known.clear()
-        for position, key in enumerate(keys):
+        for key in keys:
             if key not in known:
-                known[key] = self._destination(rows[position], segment_of)
+                known[key] = self._destination(key, segment_of)
         return np.array([known[key] for key in keys], dtype=np.int64)
 
     def name(self, destination: int) -> tuple[str, str]:
@@ -112,12 +114,12 @@ class Register:
         sender = "many sources" if origin is None else self.origins[origin]
         return f"{protocol_name(protocol)} from {sender} to {self.name(destination)[1]}"
 
-    def _flow(self, row: np.void, segment_of: SegmentOf) -> Codes:
-        destination = self._destination(row, segment_of)
-        origin = self._origin(int(row["origin_family"]), row["origin"].tobytes())
-        protocol = int(row["protocol"])
-        talker = self._talker(destination, origin, protocol) if protocol in STATE_SYNC else -1
-        return Codes(destination, origin, talker)
+    def _flow(self, key: bytes, segment_of: SegmentOf) -> int:
+        destination = self._destination(key[:DESTINATION_OCTETS], segment_of)
+        protocol, family, address = _ORIGIN.unpack(key[DESTINATION_OCTETS:])
+        origin = self._origin(family, address)
+        talker = self._talker(destination, origin, protocol) + 1 if protocol in STATE_SYNC else 0
+        return destination | origin << _SHIFT | talker << 2 * _SHIFT
 
     def _segment(self, name: str) -> int:
         if name not in self._segments and len(self._segments) >= MAX_SEGMENTS:
@@ -128,9 +130,9 @@ class Register:
             self.segments.append(name)
         return self._segments[name]
 
-    def _destination(self, row: np.void, segment_of: SegmentOf) -> int:
-        name = segment_of(int(row["source"]), int(row["interface"]), int(row["ifindex"]), int(row["vlans"]))
-        destination = Destination(self._segment(name), int(row["family"]), row["destination"].tobytes())
+    def _destination(self, key: bytes, segment_of: SegmentOf) -> int:
+        source, interface, ifindex, family, vlans, address = _PLACE.unpack(key)
+        destination = Destination(self._segment(segment_of(source, interface, ifindex, vlans)), family, address)
         if destination not in self._destinations and len(self._destinations) >= MAX_DESTINATIONS:
             self.evicted += 1
             destination = Destination(destination.segment, None, b"")
