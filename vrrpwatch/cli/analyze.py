@@ -7,7 +7,7 @@ import click
 
 from vrrpwatch.cli.exits import Exit, Failure, complain, unreadable
 from vrrpwatch.cli.options import Color, capture_arguments, capture_paths, common_options, setting, wants_color
-from vrrpwatch.cli.streams import Output
+from vrrpwatch.cli.streams import Output, refuse_to_overwrite
 
 if TYPE_CHECKING:
     from vrrpwatch.capture.session import Options, Outcome
@@ -98,6 +98,8 @@ def analyze(
     paths = capture_paths(captures, read)
     if second_opinion and "-" in paths:
         raise click.UsageError("--second-opinion reads a capture twice; give it a file instead of standard input")
+    if write is not None:
+        refuse_to_overwrite(write, paths)
     options = _options(segment, policy, keys, budget, workers, reveal)
     outcome = _analyse(paths, options)
     opinion = _SecondOpinion(paths, options) if second_opinion and not outcome.interrupted else None

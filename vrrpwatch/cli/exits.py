@@ -44,5 +44,17 @@ def complain(line: str, file: IO[Any] | None = None) -> None:
 
 def unreadable(paths: tuple[str, ...]) -> Exit:
     """The code for captures that could not be read: no permission, where that is the reason for any of them."""
-    forbidden = any(path != "-" and os.path.exists(path) and not os.access(path, os.R_OK) for path in paths)  # noqa: PTH110
-    return Exit.PERMISSION if forbidden else Exit.UNREADABLE
+    return Exit.PERMISSION if any(map(_forbidden, paths)) else Exit.UNREADABLE
+
+
+def _forbidden(path: str) -> bool:
+    if path == "-":
+        return False
+    try:
+        os.stat(path)  # noqa: PTH116 - a path that is none (a NUL in it) must do as well
+    except PermissionError:
+        # A folder on the way to it may not be entered.
+        return True
+    except (OSError, ValueError):
+        return False
+    return not os.access(path, os.R_OK)

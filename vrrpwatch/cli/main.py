@@ -10,7 +10,8 @@ import click
 
 from vrrpwatch import __version__
 from vrrpwatch.cli import config
-from vrrpwatch.cli.exits import Exit
+from vrrpwatch.cli.exits import Exit, complain
+from vrrpwatch.cli.streams import give_up_standard_output, open_standard_streams
 
 # Command, and the line about it in --help; the module and function are named alike.
 COMMANDS: Final = {
@@ -65,13 +66,20 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # What start-up makes stays, and batches hold no cycles: looking for garbage often is wasted.
     gc.set_threshold(GARBAGE_THRESHOLD)
+    open_standard_streams()
     try:
         code = cli.main(prog_name="vrrpwatch", standalone_mode=False)
     except click.Abort:
+        complain("interrupted")
         code = Exit.INTERRUPTED
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+    except OSError as error:
+        # Commands tell themselves what they cannot read or write; what is left is help, versions and completion.
+        failure = give_up_standard_output(error)
+        failure.show()
+        code = failure.exit_code
     sys.exit(code or 0)
 
 

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,37 @@ from vrrpwatch.cli.exits import Exit, Failure
 
 class OutputClosedError(Exception):
     """The reader of the output has gone: nobody wants the rest, and nothing is wrong."""
+
+
+def open_standard_streams() -> None:
+    """Puts something in place of standard streams that were closed (``>&-``), or the next file opened becomes one.
+
+    What was to be read or written fails as it would have; only messages that nobody can see are dropped.
+    """
+    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is given out, and those below are open by now.
+            os.open(os.devnull, mode)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
+def refuse_to_overwrite(path: Path, captures: Iterable[str]) -> None:
+    """Raises a :class:`Failure` where the output would replace one of the captures that it is about."""
+    for capture in captures:
+        try:
+            same = capture != "-" and path.samefile(capture)
+        except OSError:
+            # One of them is not there, so they are not the same.
+            continue
+        if same and path.is_file():
+            raise Failure(f"{path}: is one of the captures; write the report to another file", Exit.USAGE)
 
 
 class Output(io.TextIOBase):
@@ -84,11 +116,25 @@ class Output(io.TextIOBase):
         return False
 
     def _abandon(self) -> None:
-        # What is still buffered cannot be written, and Python would complain when it tries to at exit.
         if not self._owned:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._file.fileno())
-            os.close(nowhere)
+            _abandon(self._file.fileno())
 
     def _failure(self, error: OSError) -> Failure:
-        return Failure(f"{self._name}: cannot be written: {error.strerror or error}", Exit.SINK)
+        return _failure(self._name, error)
+
+
+def give_up_standard_output(error: OSError) -> Failure:
+    """For who writes to it without an :class:`Output`: forgets what it did not take, and says why."""
+    _abandon(sys.stdout.fileno())
+    return _failure("standard output", error)
+
+
+def _abandon(number: int) -> None:
+    # What is still buffered cannot be written, and Python would complain when it tries to at exit.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _failure(name: str, error: OSError) -> Failure:
+    return Failure(f"{name}: cannot be written: {error.strerror or error}", Exit.SINK)
