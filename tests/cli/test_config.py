@@ -83,3 +83,19 @@ def test_a_directory_in_place_of_the_file(run: Run, user: Path) -> None:
 def test_help_works_whatever_the_file_says(run: Run, user: Path) -> None:
     write(user, "[")
     assert run("--help").exit_code == Exit.CLEAN
+
+
+@pytest.mark.parametrize("value", ["[1]", "{a = 1}", "2020-01-01"])
+def test_a_value_that_no_option_takes(run: Run, user: Path, value: str) -> None:
+    for key in ("budget", "segment"):
+        write(user, f"[analyze]\n{key} = {value}\n")
+        result = run("analyze", "a")
+        assert result.exit_code == Exit.USAGE
+        assert result.stderr == f"vrrpwatch: {user}: [analyze] {key}: write a text in quotes or a number\n"
+
+
+def test_a_budget_is_a_number(run: Run, stand: Stand, user: Path) -> None:
+    write(user, "[analyze]\nbudget = nan\n")
+    result = run("analyze", "a")
+    assert (result.exit_code, stand.paths) == (Exit.USAGE, ())
+    assert "--budget must be a number" in result.stderr

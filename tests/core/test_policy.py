@@ -183,3 +183,8 @@ def test_files_that_are_no_policy(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"# caf\xe9")
     with pytest.raises(SettingsError, match="byte 6 is not UTF-8"):
         load_policy(tmp_path / "latin")
+
+
+def test_an_id_of_no_known_protocol_is_not_judged(tmp_path: Path) -> None:
+    told = faults(tmp_path, 'version = 1\n[[group]]\nsegment = "eth0"\nid = 5000\nspeakers = [{ ip = "10.0.0.1" }]\n')
+    assert told == ["group[1].protocol: is missing: add it"]

@@ -1,5 +1,6 @@
 """``vrrpwatch analyze``: captures in, a report out."""
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,6 +97,8 @@ def analyze(
     6 output cannot be written, 130 interrupted (what was read is reported).
     """
     paths = capture_paths(captures, read)
+    if isnan(budget):
+        raise click.UsageError("--budget must be a number of packets/s")
     if second_opinion and "-" in paths:
         raise click.UsageError("--second-opinion reads a capture twice; give it a file instead of standard input")
     if write is not None:

@@ -95,6 +95,8 @@ def _convert(path: Path, key: str, value: Any, command: click.Command) -> Any:
         raise _fault(path, f"{key}: write true or false")
     if isinstance(value, bool) and not option.is_flag:
         raise _fault(path, f"{key}: is no switch, it takes a value")
+    if not isinstance(value, str | int | float):
+        raise _fault(path, f"{key}: write a text in quotes or a number")
     try:
         return option.type_cast_value(click.Context(command), value)
     except click.BadParameter as error:

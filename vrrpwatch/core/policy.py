@@ -113,9 +113,12 @@ class GroupPolicy(Table):
     @field_validator("id", mode="after")
     @classmethod
     def _id_in_range(cls, value: int, info: ValidationInfo) -> int:
-        least, most = IDS[info.data.get("protocol", "hsrp")]
+        protocol = info.data.get("protocol")
+        if protocol is None:
+            return value
+        least, most = IDS[protocol]
         if not least <= value <= most:
-            raise ValueError(f"{info.data['protocol']} has ids {least} to {most}: correct {value}")
+            raise ValueError(f"{protocol} has ids {least} to {most}: correct {value}")
         return value
 
     @field_validator("scope", mode="after")
