@@ -15,9 +15,9 @@ from vrrpwatch.wire.values import Arp, IPAddress, Mac
 # Hosts are forgeable: beyond this all of them are met anew.
 MAX_HOSTS = 262_144
 # So are addresses; beyond this many, what concerns a new one goes unread unless it would be read anyway.
-MAX_ADDRESSES = 65_536
+MAX_ADDRESSES = 32_768
 # And beyond this many virtual or announced addresses every answer may be disputed.
-MAX_CLAIMED = 65_536
+MAX_CLAIMED = 32_768
 # The first four octets of every virtual router MAC (RFC 9568 §7.3, and ucarp's).
 VIRTUAL = bytes.fromhex("00005e00")
 

@@ -17,7 +17,7 @@ from vrrpwatch.wire.values import IPAddress
 # An advertisement holds 255 addresses at most, but a forger may send ever new ones.
 MAX_ADDRESSES = 1024
 # What all groups and speakers together may hold: a good deal more than any network's.
-MAX_ALL_ADDRESSES = 262_144
+MAX_ALL_ADDRESSES = 65_536
 
 
 @dataclass(slots=True)

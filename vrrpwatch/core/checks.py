@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 # Ids and sources are forgeable: beyond these the ones that have been quiet longest are forgotten and counted.
 MAX_GROUPS: Final = 4096
-MAX_SPEAKERS: Final = 256
+MAX_SPEAKERS: Final = 64
 MAX_HOMES: Final = 16_384
 # A redundancy group has a handful of speakers; comparing with more of a flood's would cost time and tell nothing new.
-MAX_COMPARED: Final = 16
+MAX_COMPARED: Final = 8
 # One late advertisement is a busy host, three are a pattern.
 LATE_ADVERTS: Final = 3
 # More than half as often again as announced, over at least so many announced intervals.

@@ -18,7 +18,7 @@ from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.checks import Checks
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.frames import Batch, ClockStep, Loss, segment_id, unpack_vlans
-from vrrpwatch.core.intake import Copy, Intake, RefusedPiece, Sighting, Signed
+from vrrpwatch.core.intake import Copy, Delivery, Intake, RefusedPiece, Sighting, Signed
 from vrrpwatch.core.leaks import Leaks
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.membership import Membership
@@ -225,22 +225,26 @@ class Engine:
         self._membership.advance(now)
 
     def _take_in(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> None:
-        for at, _, _, _, delivery in self._intake.take_in(rows, data):
-            self._advance(at)
-            match delivery:
-                case Piece():
-                    self._deliver_piece(delivery)
-                case RefusedPiece():
-                    self._deliver_refusal(delivery)
-                case Sighting():
-                    self._deliver_sighting(delivery, at)
-                case Copy():
-                    self._deliver_copy(delivery, at)
-                case Signed():
-                    self._deliver_signed(delivery, at)
-        for content in self._intake.forget():
-            if content.run is not None:
-                self._close(content.run)
+        for portion in self._intake.portions(rows):
+            for at, _, _, _, delivery in self._intake.take_in(portion, data):
+                self._deliver(delivery, at)
+            for content in self._intake.forget():
+                if content.run is not None:
+                    self._close(content.run)
+
+    def _deliver(self, delivery: Delivery, at: Instant) -> None:
+        self._advance(at)
+        match delivery:
+            case Piece():
+                self._deliver_piece(delivery)
+            case RefusedPiece():
+                self._deliver_refusal(delivery)
+            case Sighting():
+                self._deliver_sighting(delivery, at)
+            case Copy():
+                self._deliver_copy(delivery, at)
+            case Signed():
+                self._deliver_signed(delivery, at)
 
     def _deliver_copy(self, copy: Copy, at: Instant) -> None:
         advert = copy.advert

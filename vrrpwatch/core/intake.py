@@ -20,9 +20,14 @@ from vrrpwatch.wire.link import dissect
 from vrrpwatch.wire.values import Arp, Packet
 
 # Frames are forgeable, so what is remembered of distinct ones is bounded: beyond this all are met anew.
-MAX_FINGERPRINTS = 65_536
+MAX_FINGERPRINTS = 16_384
 # The same for what speakers say: a sender that never repeats itself must not grow this without end.
-MAX_CONTENTS = 65_536
+MAX_CONTENTS = 16_384
+# The addresses that all of them list: one advertisement may hold 255.
+MAX_ADDRESSES = 131_072
+# Of a flood in which no two frames are alike, so many rows are taken in at a time: advertisements, and all others.
+FLOOD_ADVERTS, FLOOD = 2_048, 8_192
+SAMPLE = 1_024
 
 # (source, interface, cooked ifindex, packed vlans) to the id of the segment.
 SegmentOf = Callable[[int, int, int, int], str]
@@ -92,6 +97,17 @@ class Intake:
                 content.last = min(content.last, now)
         return self.contents.items
 
+    @staticmethod
+    def portions(rows: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
+        """The rows whole, or few at a time where each says something new, so that what is remembered stays small."""
+        size = len(rows)
+        if _is_flood(rows["fingerprint"][rows["kind"] == Kind.ADVERT]):
+            size = FLOOD_ADVERTS
+        elif _is_flood(rows["fingerprint"]):
+            size = FLOOD
+        for start in range(0, len(rows), size or 1):
+            yield rows[start : start + size]
+
     def take_in(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> list[Dated]:
         """What the rows (in stream order, their frames in ``data``) say, in time order."""
         if not len(rows):
@@ -137,7 +153,7 @@ class Intake:
 
     def forget(self) -> list[Content]:
         """Where there are too many contents, drops the half that has been silent for longest and returns it."""
-        if len(self.contents.items) <= MAX_CONTENTS:
+        if len(self.contents.items) <= MAX_CONTENTS and self.contents.addresses <= MAX_ADDRESSES:
             return []
         self.contents, dropped = self.contents.halve()
         self._by_claim = {content.advert.claim: content for content in self.contents.items}
@@ -238,6 +254,12 @@ _NOTHING: Final = Unheard("")
 _GRACE: Final = nanoseconds(GRACE)
 _NONE, _UNJUDGED, _EACH = range(3)
 _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
+
+
+def _is_flood(prints: NDArray[np.uint64]) -> bool:
+    """Whether most of many fingerprints differ, as far as a sample shows."""
+    sample = prints[:: max(len(prints) // SAMPLE, 1)].tolist()
+    return len(prints) > FLOOD_ADVERTS and len(set(sample)) * 2 > len(sample)
 
 
 def _refusals(

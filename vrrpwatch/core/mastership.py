@@ -12,6 +12,8 @@ from vrrpwatch.core.voices import Overlap
 
 # Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
 MAX_GROUPS = 4096
+# The speakers of all groups together: what is kept of each is some kilobytes.
+MAX_ALL_VOICES = 16_384
 # A network that changes masters more often than this has been told so already.
 MAX_EVENTS = 100_000
 
@@ -36,6 +38,7 @@ class Mastership:
         self._takes_turns = takes_turns
         self._due: list[tuple[Instant, str, GroupKey]] = []
         self._scheduled: dict[GroupKey, Instant] = {}
+        self._voices = 0
         self._quietest = Quietest(self.trackers, lambda tracker: tracker.last_heard)
 
     def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
@@ -43,8 +46,12 @@ class Mastership:
         tracker = self.trackers.get(advert.group)
         if tracker is None:
             tracker = self._admit(advert.group)
+        known = len(tracker.voices)
         tracker.hear(advert, first, last, began, ended)
+        self._voices += len(tracker.voices) - known
         self._schedule(advert.group, tracker)
+        while self._voices > MAX_ALL_VOICES and len(self.trackers) > 1:
+            self._forget_quietest()
 
     def advance(self, now: Instant) -> None:
         """Lets silence before ``now`` take effect."""
@@ -72,12 +79,15 @@ class Mastership:
 
     def _admit(self, group: GroupKey) -> Tracker:
         if len(self.trackers) >= MAX_GROUPS:
-            quietest = self._quietest.find()
-            del self.trackers[quietest]
-            self._scheduled.pop(quietest, None)
-            self.evicted_groups += 1
+            self._forget_quietest()
         tracker = self.trackers[group] = Tracker(group, self)
         return tracker
+
+    def _forget_quietest(self) -> None:
+        quietest = self._quietest.find()
+        self._voices -= len(self.trackers.pop(quietest).voices)
+        self._scheduled.pop(quietest, None)
+        self.evicted_groups += 1
 
     def _schedule(self, group: GroupKey, tracker: Tracker) -> None:
         due = tracker.deadline

@@ -50,6 +50,8 @@ class Contents:
 
     def __init__(self) -> None:
         self.items: list[Content] = []
+        # How many addresses all of them list together.
+        self.addresses = 0
         self._voices: dict[tuple[object, ...], int] = {}
         self._sayings: dict[tuple[object, ...], int] = {}
         self._lines: dict[tuple[object, ...], Line] = {}
@@ -72,6 +74,7 @@ class Contents:
         line = self._lines.setdefault((group, speaker, destination), Line())
         content = Content(index, advert, nanoseconds(own_down(advert)), nanoseconds(LATE_RATIO * advert.interval), line)
         self.items.append(content)
+        self.addresses += len(advert.addresses or ())
         self.mark[index] = hash(group) & 0xFFFF_FFFF_FFFF_FFFF
         self.voice[index] = self._voices.setdefault((group, speaker), len(self._voices))
         self.saying[index] = self._sayings.setdefault((group, speaker, *rest), len(self._sayings))

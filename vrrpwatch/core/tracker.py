@@ -33,13 +33,13 @@ TIMEOUT_TOLERANCE = 0.05
 FLAPPING_CHANGES = 4
 FLAPPING_WINDOW = 300 * NANOSECONDS
 # Source addresses are forgeable: beyond this many speakers the one silent for longest is forgotten.
-MAX_VOICES = 256
+MAX_VOICES = 64
 # Stretches of challengers that came and went while the master's fate was open; more is noise.
 MAX_STINTS = 64
 # Pairs of speakers that act as master at one time; beyond, only those with the group's master are followed.
 MAX_OVERLAPS = 64
 # Enough for a timeline; older tenures are dropped first.
-MAX_TENURES = 10_000
+MAX_TENURES = 256
 
 
 class Audience(Protocol):
@@ -337,15 +337,18 @@ class Tracker:
     def _begin_overlaps(self, voice: Voice) -> None:
         """Sets ``voice`` against all others that act as master; those against the group's master are never left out."""
         others = [v for v in self.voices.values() if v.ended is None and v is not voice]
-        for other in sorted(others, key=lambda v: (v is not self.master, v.since, str(v.key.ip))):
+        others.sort(key=lambda v: v is not self.master)
+        # All of this is what was known when it began, so that nothing heard later can change a verdict.
+        threshold = max(v.patience.silent for v in self.voices.values())
+        mine = set(voice.advert.addresses or ())
+        for other in others:
+            if len(self.overlaps) >= MAX_OVERLAPS and self.master not in (voice, other):
+                return
             both = frozenset((voice.key, other.key))
-            matters = self.master in (voice, other)
-            if both in self.overlaps or (len(self.overlaps) >= MAX_OVERLAPS and not matters):
+            if both in self.overlaps:
                 continue
-            # All of this is what was known when it began, so that nothing heard later can change a verdict.
-            threshold = max(v.patience.silent for v in self.voices.values())
             since = max(voice.since, other.since)
-            mine, theirs = set(voice.advert.addresses or ()), set(other.advert.addresses or ())
+            theirs = set(other.advert.addresses or ())
             collision = bool(mine) and bool(theirs) and not mine & theirs
             self.overlaps[both] = overlap = Overlap((voice, other), since, threshold, collision, since)
             self._check_overlap(overlap)
