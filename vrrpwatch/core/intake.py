@@ -257,9 +257,9 @@ _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2
 
 
 def _is_flood(prints: NDArray[np.uint64]) -> bool:
-    """Whether most of many fingerprints differ, as far as a sample shows."""
+    """Whether nearly all of many fingerprints differ, as far as a sample shows."""
     sample = prints[:: max(len(prints) // SAMPLE, 1)].tolist()
-    return len(prints) > FLOOD_ADVERTS and len(set(sample)) * 2 > len(sample)
+    return len(prints) > FLOOD_ADVERTS and len(set(sample)) > 0.9 * len(sample)
 
 
 def _refusals(
