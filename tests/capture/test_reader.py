@@ -14,7 +14,7 @@ from tests.capture import files, frames
 from tests.fuzz.test_wire import mutated
 from vrrpwatch.capture import reader
 from vrrpwatch.capture.errors import CaptureError
-from vrrpwatch.capture.reader import CaptureReader, read_batches
+from vrrpwatch.capture.reader import CaptureReader
 from vrrpwatch.core.frames import Kind
 
 FRAME = frames.ethernet(frames.ipv4(frames.VRRP2))
@@ -70,7 +70,7 @@ def test_files_and_progress(tmp_path: Path) -> None:
     assert {batch.source for batch in batches} == {3}
     assert {int(source) for batch in batches for source in batch.frames["source"]} == {3}
     assert (capture.consumed, capture.offset, capture.packets) == (len(PCAP), len(PCAP), 300)
-    assert sum(batch.packets for batch in read_batches(str(path), wanted=frozenset())) == 300
+    assert sum(batch.packets for batch in CaptureReader(str(path), wanted=frozenset()).batches()) == 300
 
 
 def test_standard_input() -> None:
@@ -87,7 +87,7 @@ def test_standard_input() -> None:
 def test_what_is_no_file(tmp_path: Path, name: str) -> None:
     path = str(tmp_path / name) if "\0" not in name else name
     with pytest.raises(CaptureError) as caught:
-        list(read_batches(path, wanted=frozenset()))
+        list(CaptureReader(path, wanted=frozenset()).batches())
     message = str(caught.value)
     assert message.startswith(path)
     assert len(message.splitlines()) == 1
@@ -101,7 +101,7 @@ def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setattr(Path, "open", refuse)
     path = str(tmp_path / "secret.pcap")
     with pytest.raises(CaptureError) as caught:
-        list(read_batches(path, wanted=frozenset()))
+        list(CaptureReader(path, wanted=frozenset()).batches())
     assert str(caught.value) == f"{path}: cannot be opened (Permission denied); check its name and your rights"
 
 

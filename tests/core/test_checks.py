@@ -229,16 +229,6 @@ class TestRate:
         assert "1.6 times as often as the 1.5 s that it announces" in found.summary
 
 
-class TestRefused:
-    def test_passes_through(self) -> None:
-        play = Play()
-        group = vrrp(A).group
-        play.checks.refused("eth0", group, "bad-ttl", A, 5, 9, 3, Evidence(1, 7), "crossed a router")
-        found = play.only("bad-ttl")
-        assert (found.group, found.subject, found.first, found.last, found.count) == (group, A, 5, 9, 3)
-        assert (found.evidence, found.severity.value) == ((Evidence(1, 7),), "critical")
-
-
 class TestTurns:
     def test_says_what_differs(self) -> None:
         play = Play().says(vrrp(A), vrrp(B, auth="ah", interval=3))

@@ -228,8 +228,3 @@ class CaptureReader:
         self._position += 4
         self._left = 0
         return True
-
-
-def read_batches(path: str, source: int = 0, *, wanted: frozenset[Kind]) -> Iterator[Batch]:
-    """Yields a capture's batches: :class:`CaptureReader` for who does not ask about damage."""
-    return CaptureReader(path, source, wanted=wanted).batches()

@@ -108,7 +108,8 @@ def describe(
 ) -> GroupInfo:
     """A group as of ``now``, the end of the capture."""
     heard = {speaker.ip for speaker in record.speakers}
-    listeners = tuple(listener for listener in witnesses.listeners(key) if listener.ip not in heard)
+    joined = witnesses.listeners(key)
+    listeners = tuple(listener for listener in joined if listener.ip not in heard)
     master = tracker.master if tracker is not None else None
     holder = master.key if master is not None and master.ended != "resigned" else None
     reference = record.speakers.get(holder) if holder is not None else None
@@ -123,7 +124,7 @@ def describe(
         first=record.first,
         last=record.last,
         speakers=tuple(_describe_speaker(key, *known, witnesses) for known in record.speakers.items()),
-        successor=successor(tracker, witnesses.listeners(key)) if tracker is not None else None,
+        successor=successor(tracker, joined) if tracker is not None else None,
         listeners=listeners,
         timeline=_timeline(tracker, now) if tracker is not None else (),
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from vrrpwatch.core.checks_pairs import mismatches, rejections, seconds, subject
 from vrrpwatch.core.checks_speaker import faults, title
@@ -35,7 +35,6 @@ LATE_ADVERTS: Final = 3
 RATE_RATIO: Final = 1.5
 RATE_INTERVALS: Final = 10
 
-Discarded = Literal["malformed", "bad-checksum", "bad-ttl"]
 Home = tuple[str, int, int, str, IPAddress]
 
 
@@ -96,31 +95,6 @@ class Checks:
         """``run`` is over, or the capture is: judges its pace as a whole."""
         self._late(run)
         self._rate(run)
-
-    def refused(
-        self,
-        segment: str,
-        group: GroupKey | None,
-        rule: Discarded,
-        speaker: IPAddress | str,
-        at: Instant,
-        last: Instant,
-        count: int,
-        evidence: Evidence,
-        summary: str,
-    ) -> None:
-        """``count`` advertisements from ``at`` to ``last`` that every receiver must discard."""
-        self._findings.add(
-            rule,
-            segment=segment,
-            group=group,
-            subject=str(speaker),
-            first=at,
-            last=last,
-            count=count,
-            summary=summary,
-            evidence=(evidence,),
-        )
 
     def takes_turns(self, group: GroupKey) -> str | None:
         """Why the speakers of ``group`` reject each other, for a flapping group's summary; ``None``: they do not."""

@@ -38,9 +38,6 @@ REFLECTION_COPIES = 3
 # VLAN tags are forgeable; beyond this many segments names are made anew each time.
 MAX_SEGMENTS = 4096
 
-# Packets per second: what switches commonly police multicast control traffic to.
-DEFAULT_BUDGET = 100.0
-
 InterfaceName = Callable[[int, int, int], str]
 
 
@@ -66,8 +63,7 @@ class Engine:
         self._membership = Membership(self.findings)
         self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
         self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
-        budget = DEFAULT_BUDGET if options.budget is None else options.budget
-        self._volume = Volume(self.findings, budget, options.policy)
+        self._volume = Volume(self.findings, options.budget, options.policy)
         self._authenticity = _authenticity(options, self.findings)
         self._leaks = Leaks(self.findings)
         self._census = Census()
@@ -104,7 +100,7 @@ class Engine:
             self._advance(int(rows["at"].max()))
 
     def finish(self, sources: Sequence[SourceInfo]) -> Analysis:
-        """Judges what is left as of the last packet; ``sources`` are passed on, and give failures their names."""
+        """Judges what is left as of the last packet; ``sources`` go into the result as they are."""
         now = self._now or 0
         self._mastership.finish(now)
         self._neighbours.finish(now)

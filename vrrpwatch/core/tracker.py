@@ -71,7 +71,6 @@ class Tracker:
     voices: dict[SpeakerKey, Voice] = field(default_factory=dict)
     master: Voice | None = None
     overlaps: dict[frozenset[SpeakerKey], Overlap] = field(default_factory=dict)
-    evicted: int = 0
     last_heard: Instant = 0
     tenures: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     contests: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
@@ -387,7 +386,6 @@ class Tracker:
         victim = min(idle, key=lambda v: (v.ended is None, v.last))
         self._drop_overlaps(victim)
         del self.voices[victim.key]
-        self.evicted += 1
 
     def _tenure(self, at: Instant, holder: Voice | None) -> None:
         if self.tenures and self.tenures[-1].last is None:

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from vrrpwatch.core.analysis import Analysis
-from vrrpwatch.report.json import Object, to_json
+from vrrpwatch.report.json import Object
 
 # The document's lists, and what one item of each is called.
 _TYPES = {
@@ -30,8 +29,3 @@ def to_ndjson(document: Object) -> Iterator[str]:
 def line(kind: str, item: Object) -> str:
     """One object as one line."""
     return json.dumps({"type": kind, **item}, separators=(",", ":"))
-
-
-def analysis_lines(analysis: Analysis) -> Iterator[str]:
-    """The lines of an analysis."""
-    return to_ndjson(to_json(analysis))
