@@ -12,6 +12,8 @@ from vrrpwatch.core.names import STATE_SYNC
 
 Code = tuple[type, type]
 
+PAGE = 4096
+
 
 class Storage:
     """One scan's tables, filled and emptied again and again."""
@@ -134,6 +136,13 @@ class Storage:
 def zeros(count: int) -> memoryview:
     """So many octets, which take memory only once something is put there: many captures may be open at a time."""
     return np.zeros(count, np.uint8).data
+
+
+def pages(count: int) -> memoryview:
+    """The same, starting where a page of memory does."""
+    octets = np.zeros(count + PAGE, np.uint8)
+    start = -octets.__array_interface__["data"][0] % PAGE
+    return octets[start : start + count].data
 
 
 def _words(code: Literal["q", "Q"], count: int) -> memoryview:

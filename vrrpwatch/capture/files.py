@@ -8,6 +8,8 @@ from typing import Protocol, cast
 
 from vrrpwatch.capture.errors import CaptureError
 
+PAGES = 1 << 16
+
 
 class Stream(Protocol):
     """Where bytes come from; ``readinto`` fills what it can and answers 0 only at the end."""
@@ -26,7 +28,8 @@ class Source:
 
     def peek(self, count: int) -> bytes:
         """The next ``count`` bytes, fewer only at the end; they stay to be read."""
-        while len(self._ahead) < count and (more := self._fetch(count)):
+        # By whole pages, so that what is read afterwards starts where a page of the file does.
+        while len(self._ahead) < count and (more := self._fetch(PAGES)):
             self._ahead += more
         return self._ahead[:count]
 
