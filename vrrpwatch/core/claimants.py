@@ -1,6 +1,7 @@
 """The groups as ARP and ND see them: their addresses, who was master when, and which MACs each speaker's host has."""
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -104,10 +105,11 @@ class Group:
 
 
 class Roster:
-    """All groups, found by key or by virtual address."""
+    """All groups, found by key or by virtual address; ``indexed`` is told when a group is found to have one."""
 
-    def __init__(self, bindings: Bindings) -> None:
+    def __init__(self, bindings: Bindings, indexed: Callable[[Group, IPAddress], None]) -> None:
         self._bindings = bindings
+        self._indexed = indexed
         self._groups: OrderedDict[GroupKey, Group] = OrderedDict()
         self._by_address: dict[tuple[str, IPAddress], list[Group]] = {}
         self._speakers = 0
@@ -213,6 +215,7 @@ class Roster:
         groups = self._by_address.setdefault(key, [])
         if len(groups) < MAX_GROUPS_OF_ADDRESS and not any(known is group for known in groups):
             groups.append(group)
+            self._indexed(group, address)
 
     def _forget(self, group: Group) -> None:
         self.evicted += 1

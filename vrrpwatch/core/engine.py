@@ -18,13 +18,14 @@ from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.checks import Checks
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.frames import Batch, ClockStep, Loss, segment_id, unpack_vlans
-from vrrpwatch.core.intake import Copy, Delivery, Intake, RefusedPiece, Sighting, Signed
+from vrrpwatch.core.intake import Copy, Delivery, Intake, RefusedPiece, Signed
 from vrrpwatch.core.leaks import Leaks
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.membership import Membership
 from vrrpwatch.core.model import Evidence, GroupKey, Instant, Run, SpeakerKey
 from vrrpwatch.core.neighbours import Neighbours
 from vrrpwatch.core.runs import Piece, join
+from vrrpwatch.core.sightings import Answers, Sighting
 from vrrpwatch.core.volume import Volume
 from vrrpwatch.wire.values import Arp, IPAddress, MembershipQuery, MembershipReport
 
@@ -212,6 +213,7 @@ class Engine:
                 self._close(content.run)
                 content.run = None
         self._mastership.resynchronise(step.after)
+        self._neighbours.resynchronise(step.after)
 
     def _advance(self, now: Instant) -> None:
         if self._now is None or now > self._now:
@@ -237,6 +239,8 @@ class Engine:
                 self._deliver_refusal(delivery)
             case Sighting():
                 self._deliver_sighting(delivery, at)
+            case Answers():
+                self._neighbours.answered(delivery)
             case Copy():
                 self._deliver_copy(delivery, at)
             case Signed():

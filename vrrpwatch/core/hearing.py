@@ -86,7 +86,7 @@ class Observation:
         match self.message:
             case Arp(operation=operation) as arp:
                 return operation == ARP_REQUEST and not arp.gratuitous
-            case NeighbourSolicitation() | MembershipReport():
+            case NeighbourSolicitation() | MembershipReport() | MembershipQuery():
                 return True
             case _:
                 return False

@@ -11,11 +11,11 @@ from vrrpwatch.core.bystanders import Bystanders
 from vrrpwatch.core.findings import MAX_EVIDENCE
 from vrrpwatch.core.frames import Kind
 from vrrpwatch.core.hearing import Heard, Observation, Refused, Unheard, hear
-from vrrpwatch.core.model import Advert, Evidence, Instant, nanoseconds
-from vrrpwatch.core.neighbours import GRACE
+from vrrpwatch.core.model import Advert, Evidence, Instant
 from vrrpwatch.core.reflection import Reflections
 from vrrpwatch.core.runs import Content, Contents, Piece, cut_pieces
 from vrrpwatch.core.scopes import UnicastScopes
+from vrrpwatch.core.sightings import Answers, Sighting, sightings
 from vrrpwatch.wire.link import dissect
 from vrrpwatch.wire.values import Arp, Packet
 
@@ -43,13 +43,6 @@ class RefusedPiece(NamedTuple):
     evidence: tuple[Evidence, ...]
 
 
-class Sighting(NamedTuple):
-    """One observed packet."""
-
-    observation: Observation
-    evidence: Evidence
-
-
 class Copy(NamedTuple):
     """One packet that is a copy of an earlier advertisement."""
 
@@ -66,7 +59,7 @@ class Signed(NamedTuple):
     evidence: Evidence
 
 
-Delivery = Piece | RefusedPiece | Sighting | Copy | Signed
+Delivery = Piece | RefusedPiece | Sighting | Answers | Copy | Signed
 # What is remembered of a fingerprint.
 Entry = Content | Refused | Observation | Unheard
 # (instant, source, packet number, rank among the deliveries of one packet, what is delivered)
@@ -144,7 +137,7 @@ class Intake:
         if whole:
             return dated
         dated.extend(_refusals(rows, np.flatnonzero(kind == _KINDS[Refused]), which, heard))
-        dated.extend(self._sightings(rows, np.flatnonzero(kind == _KINDS[Observation]), which, first, heard))
+        dated.extend(sightings(rows, np.flatnonzero(kind == _KINDS[Observation]), which, heard, self._bystanders))
         for row in np.flatnonzero(kind == _KINDS[Unheard]).tolist():
             entry = heard[which[row]]
             if isinstance(entry, Unheard):
@@ -206,41 +199,6 @@ class Intake:
         for at, source, packet, content in zip(*_places(rows), index.tolist(), strict=True):
             yield at, source, packet, 0, Copy(self.contents.items[content].advert, Evidence(source, packet))
 
-    def _sightings(
-        self,
-        rows: NDArray[np.void],
-        chosen: NDArray[np.intp],
-        which: NDArray[np.intp],
-        first: NDArray[np.intp],
-        heard: Sequence[object],
-    ) -> Iterator[Dated]:
-        """Every observed packet; of one that teaches nothing when it is repeated the first and the last suffice."""
-        if not len(chosen):
-            return
-        last = np.empty_like(first)
-        last[which] = np.arange(len(which))
-        mine, at = which[chosen], rows["at"][chosen]
-        # The last of all is delivered, and by then what was claimed a grace before it has been judged: with groups
-        # that are known already.
-        judged = at + _GRACE < at[-1]
-        idle = np.array([self._teaches(entry) for entry in heard], dtype=np.int64)[mine]
-        within = (first[mine] != chosen) & (last[mine] != chosen)
-        wanted = chosen[~within | (idle == _EACH) | ((idle == _UNJUDGED) & ~judged)]
-        picked = rows[wanted]
-        for instant, source, packet, entry in zip(*_places(picked), which[wanted].tolist(), strict=True):
-            observation = heard[entry]
-            if isinstance(observation, Observation):
-                yield instant, source, packet, 0, Sighting(observation, Evidence(source, packet))
-
-    def _teaches(self, entry: object) -> int:
-        """Which of an observation's repetitions must be looked at: none, each, or those not judged yet."""
-        if not isinstance(entry, Observation) or entry.repeats:
-            return _NONE
-        message = entry.message
-        if isinstance(message, Arp) and self._bystanders.undisputed(entry.segment, message):
-            return _UNJUDGED
-        return _EACH
-
     def _whole(self, rows: NDArray[np.void], index: NDArray[np.int64], data: NDArray[np.uint8]) -> Iterator[Dated]:
         for row, content in zip(rows, index.tolist(), strict=True):
             frame = _frame(row, data)
@@ -251,8 +209,6 @@ class Intake:
 
 
 _NOTHING: Final = Unheard("")
-_GRACE: Final = nanoseconds(GRACE)
-_NONE, _UNJUDGED, _EACH = range(3)
 _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
 
 

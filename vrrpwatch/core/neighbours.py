@@ -5,14 +5,15 @@ addresses before it first advertises, and trackers say who is master only once t
 """
 
 import heapq
-from collections import deque
 from itertools import count
 from typing import Final
 
+from vrrpwatch.core.answers import Answered
 from vrrpwatch.core.claimants import Group, Roster, Tenure, Truce
 from vrrpwatch.core.claims import Bindings, Claim, History, is_virtual
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import Advert, Evidence, GroupKey, Instant, Seconds, nanoseconds
+from vrrpwatch.core.sightings import Answers
 from vrrpwatch.wire.values import Arp, IPAddress, Ipv6, Mac, NeighbourAdvertisement, NeighbourSolicitation, Packet
 
 # How long a new master may take to announce the addresses, and how long a claim waits for its verdict.
@@ -41,18 +42,22 @@ class Neighbours:
         self._findings = findings
         self._bindings = Bindings()
         self._history = History()
-        self._roster = Roster(self._bindings)
-        self._pending: deque[Claim] = deque()
+        self._roster = Roster(self._bindings, self._dispute)
+        self._pending: list[tuple[Instant, int, Claim]] = []
+        self._answered = Answered(_GRACE)
         self._verdicts: list[tuple[Instant, int, Group, _Subject]] = []
         self._order = count()
         self._heard: set[tuple[int | str, int]] = set()
         self._silent: list[tuple[Group, Tenure]] = []
+        # Claims from here on are still to be considered.
+        self._open: Instant = 0
         self._dropped = 0
 
     @property
     def evicted(self) -> int:
         """How often something was forgotten, or not taken up, because a table was full."""
-        return self._dropped + self._bindings.evicted + self._history.evicted + self._roster.evicted
+        forgotten = self._bindings.evicted + self._history.evicted + self._roster.evicted + self._answered.evicted
+        return self._dropped + forgotten
 
     def learnt(self, group: GroupKey) -> tuple[IPAddress, ...]:
         """The virtual addresses of a CARP group: its advertisements do not tell them, its masters announce them."""
@@ -72,6 +77,10 @@ class Neighbours:
             self._bindings.learn(segment, arp.sender_ip, source_mac, at, claimed=claims)
         if claims:
             self._claim(Claim(segment, at, evidence, arp.sender_ip, arp.sender_mac, arp.gratuitous))
+
+    def answered(self, answers: Answers) -> None:
+        """Answers that no group disputes: they are claims only if one does before their grace is over."""
+        self._answered.add(answers)
 
     def neighbour(
         self,
@@ -128,21 +137,28 @@ class Neighbours:
     def advance(self, now: Instant) -> None:
         """Time has passed: judges what is due before ``now``."""
         while True:
-            claim_due = self._pending[0].at + _GRACE if self._pending else now
+            claim_due = self._pending[0][0] + _GRACE if self._pending else now
             verdict_due = self._verdicts[0][0] if self._verdicts else now
             if claim_due >= now and verdict_due >= now:
+                self._open = max(self._open, now - _GRACE)
                 return
             if claim_due <= verdict_due:
-                self._consider(self._pending.popleft())
+                self._consider(heapq.heappop(self._pending)[-1])
             else:
+                self._open = max(self._open, verdict_due - _GRACE + 1)
                 _, _, group, subject = heapq.heappop(self._verdicts)
                 self._judge(group, subject, now)
+
+    def resynchronise(self, now: Instant) -> None:
+        """The capture's clock was stepped back to ``now``."""
+        self._open = min(self._open, now - _GRACE)
 
     def finish(self, now: Instant) -> None:
         """The traffic ends at ``now``: judges all that can be judged."""
         self.advance(now)
         while self._pending:
-            self._consider(self._pending.popleft())
+            self._consider(heapq.heappop(self._pending)[-1])
+        self._open = now + 1
         while self._verdicts:
             _, _, group, subject = heapq.heappop(self._verdicts)
             self._judge(group, subject, now)
@@ -164,9 +180,14 @@ class Neighbours:
         if claim.gratuitous:
             self._history.add(claim)
         if len(self._pending) >= MAX_PENDING:
-            self._consider(self._pending.popleft())
+            self._consider(heapq.heappop(self._pending)[-1])
             self._dropped += 1
-        self._pending.append(claim)
+        heapq.heappush(self._pending, (claim.at, next(self._order), claim))
+
+    def _dispute(self, group: Group, address: IPAddress) -> None:
+        """A group turns out to have ``address``: what others than it answered about that is a claim after all."""
+        for claim in self._answered.take(group.key.segment, address, group.virtual, self._open):
+            self._claim(claim)
 
     def _await(self, due: Instant, group: Group, subject: _Subject) -> None:
         if len(self._verdicts) >= MAX_PENDING:
