@@ -48,6 +48,7 @@ def test_addresses_that_concern_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     rows["offset"] = np.arange(6) * 28
     requests = [bytes.fromhex("0001080006040001020000000001") + bytes([10, 0, 0, last]) for last in (1, 100, 101)]
     data = b"".join(request + bytes(6) + bytes([10, 0, 0, 9]) for request in requests)
-    worth = tested.worth_reading(rows, np.frombuffer(data * 2, dtype=np.uint8))
+    each, arp = np.arange(6), np.ones(6, dtype=np.bool_)
+    worth = tested.worth_reading(rows, each, each, arp, np.frombuffer(data * 2, dtype=np.uint8))
     # Of a host that concerns nobody the first packet is read.
     assert worth.tolist() == [True, True, True, True, True, False]

@@ -21,6 +21,7 @@ MAX_CLAIMED = 32_768
 # The first four octets of every virtual router MAC (RFC 9568 §7.3, and ucarp's).
 VIRTUAL = bytes.fromhex("00005e00")
 
+_ALWAYS, _NEVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _MIX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64)
 
 
@@ -87,34 +88,49 @@ class Bystanders:
         own = self._own.get(place)
         return own is None or arp.sender_mac in own
 
-    def worth_reading(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which of the ARP rows (``FRAME``, their frames in ``data``) must be taken apart."""
-        start = rows["offset"]
-        arps, whole = ARP.column(data, start + rows["payload"], start + rows["captured"])
+    def worth_reading(
+        self,
+        rows: NDArray[np.void],
+        which: NDArray[np.intp],
+        first: NDArray[np.intp],
+        arp: NDArray[np.bool_],
+        data: NDArray[np.uint8],
+    ) -> NDArray[np.bool_]:
+        """Which of the rows (``FRAME``, their frames in ``data``) must be read.
+
+        Row ``r`` holds content ``which[r]``, content ``c`` is first in row ``first[c]`` and is one of ARP where
+        ``arp[c]``; all other rows must be.
+        """
+        contents = np.flatnonzero(arp)
+        contents = contents[np.argsort(first[contents])]
+        firsts = rows[first[contents]]
+        start = firsts["offset"]
+        arps, whole = ARP.column(data, start + firsts["payload"], start + firsts["captured"])
         sender, target = _number(arps["sender_ip"]), _number(arps["target_ip"])
         mac = np.ascontiguousarray(arps["sender_mac"])
         virtual = np.all(mac[:, :4] == np.frombuffer(VIRTUAL, dtype=np.uint8), axis=1)
-        wanted: NDArray[np.bool_] = ~whole | (sender == target) | virtual | self._concerns(sender, rows["at"])
-        others = np.flatnonzero(~wanted)
-        keys = _host_keys(rows[others], sender[others], mac[others])
-        hosts, first = np.unique(keys, return_index=True)
-        fresh = [row for host, row in zip(hosts.tolist(), first.tolist(), strict=True) if host not in self._hosts]
+        since = np.full(len(first), _ALWAYS)
+        since[contents] = np.where(~whole | (sender == target) | virtual, _ALWAYS, self._concerned_since(sender))
+        wanted: NDArray[np.bool_] = rows["at"] >= since[which]
+        others = np.flatnonzero(~wanted[first[contents]])
+        keys = _host_keys(firsts[others], sender[others], mac[others])
+        hosts = dict(zip(keys[::-1].tolist(), contents[others][::-1].tolist(), strict=True))
+        fresh = [(host, content) for host, content in hosts.items() if host not in self._hosts]
         if len(self._hosts) + len(fresh) > MAX_HOSTS:
             self._hosts.clear()
-        self._hosts.update(keys[fresh].tolist())
-        wanted[others[fresh]] = True
+        self._hosts.update(host for host, _ in fresh)
+        wanted[first[[content for _, content in fresh]]] = True
         return wanted
 
-    def _concerns(self, sender: NDArray[np.uint32], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _concerned_since(self, sender: NDArray[np.uint32]) -> NDArray[np.int64]:
         if not self._since:
-            return np.zeros(len(sender), dtype=np.bool_)
+            return np.full(len(sender), _NEVER)
         if len(self._addresses) != len(self._since):
             ranked = sorted(self._since.items())
             self._addresses = np.array([address for address, _ in ranked], dtype=np.uint32)
             self._instants = np.array([instant for _, instant in ranked], dtype=np.int64)
         place = np.minimum(np.searchsorted(self._addresses, sender), len(self._addresses) - 1)
-        concerned: NDArray[np.bool_] = (self._addresses[place] == sender) & (at >= self._instants[place])
-        return concerned
+        return np.where(self._addresses[place] == sender, self._instants[place], _NEVER)
 
 
 def _number(octets: NDArray[np.uint8]) -> NDArray[np.uint32]:

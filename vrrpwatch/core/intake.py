@@ -105,29 +105,26 @@ class Intake:
         """What the rows (in stream order, their frames in ``data``) say, in time order."""
         if not len(rows):
             return []
-        arp = rows["kind"] == Kind.ARP
+        prints, which = np.unique(rows["fingerprint"], return_inverse=True)
+        heard: list[Entry] = [_NOTHING] * len(prints)
+        first = _firsts(which, len(prints))
+        arp = rows["kind"][first] == Kind.ARP
+        self._understand(heard, rows, prints, first, ~arp, data)
         if arp.any():
-            dated = self._read(rows[~arp], data)
-            held = rows[arp]
-            dated.extend(self._read(held[self._bystanders.worth_reading(held, data)], data))
-        else:
-            dated = self._read(rows, data)
+            # Now it is known which addresses matter.
+            wanted = self._bystanders.worth_reading(rows, which, first, arp, data)
+            rows, which = rows[wanted], which[wanted]
+            first = _firsts(which, len(prints))
+            self._understand(heard, rows, prints, first, arp & (first < len(rows)), data)
+        dated = self._tell(rows, which, heard, data)
         dated.sort(key=lambda delivery: delivery[:4])
         if len(self._heard) > MAX_FINGERPRINTS:
             self._heard.clear()
         return dated
 
-    def _read(self, rows: NDArray[np.void], data: NDArray[np.uint8]) -> list[Dated]:
-        if not len(rows):
-            return []
-        prints, which = np.unique(rows["fingerprint"], return_inverse=True)
-        first = np.empty(len(prints), dtype=np.intp)
-        # Assigned backwards, the first row of each fingerprint is the one that stays.
-        first[which[::-1]] = np.arange(len(rows) - 1, -1, -1)
-        heard: list[Entry] = [_NOTHING] * len(prints)
-        # In stream order, because what comes first names the unicast scopes.
-        for number in np.argsort(first).tolist():
-            heard[number] = self._understand(rows[first[number]], int(prints[number]), data)
+    def _tell(
+        self, rows: NDArray[np.void], which: NDArray[np.intp], heard: Sequence[Entry], data: NDArray[np.uint8]
+    ) -> list[Dated]:
         kinds = np.array([_KINDS[type(entry)] for entry in heard], dtype=np.int64)
         indices = np.array([entry.index if isinstance(entry, Content) else -1 for entry in heard], dtype=np.int64)
         kind = kinds[which]
@@ -154,18 +151,36 @@ class Intake:
         self.forgotten += len(dropped)
         return dropped
 
-    def _understand(self, row: np.void, fingerprint: int, data: NDArray[np.uint8]) -> Entry:
-        entry = self._heard.get(fingerprint)
-        if entry is None:
-            heard = self._hear(row, data)
-            if isinstance(heard, Advert):
-                entry = self._content(heard, int(row["identity"]))
-                self._bystanders.concern(heard, int(row["at"]))
-            else:
-                entry = heard
-                if isinstance(heard, Observation) and isinstance(heard.message, Arp) and heard.message.gratuitous:
-                    self._bystanders.announce(heard.segment, heard.message)
-            self._heard[fingerprint] = entry
+    def _understand(
+        self,
+        heard: list[Entry],
+        rows: NDArray[np.void],
+        prints: NDArray[np.uint64],
+        first: NDArray[np.intp],
+        chosen: NDArray[np.bool_],
+        data: NDArray[np.uint8],
+    ) -> None:
+        """Puts into ``heard`` what the ``chosen`` ones of the fingerprints, whose first rows are told, say."""
+        numbers = np.flatnonzero(chosen)
+        # In stream order, because what comes first names the unicast scopes.
+        numbers = numbers[np.argsort(first[numbers])]
+        for number, place, fingerprint in zip(
+            numbers.tolist(), first[numbers].tolist(), prints[numbers].tolist(), strict=True
+        ):
+            entry = self._heard.get(fingerprint)
+            heard[number] = self._meet(rows[place], fingerprint, data) if entry is None else entry
+
+    def _meet(self, row: np.void, fingerprint: int, data: NDArray[np.uint8]) -> Entry:
+        heard = self._hear(row, data)
+        entry: Entry
+        if isinstance(heard, Advert):
+            entry = self._content(heard, int(row["identity"]))
+            self._bystanders.concern(heard, int(row["at"]))
+        else:
+            entry = heard
+            if isinstance(heard, Observation) and isinstance(heard.message, Arp) and heard.message.gratuitous:
+                self._bystanders.announce(heard.segment, heard.message)
+        self._heard[fingerprint] = entry
         return entry
 
     def _hear(self, row: np.void, data: NDArray[np.uint8]) -> Heard:
@@ -240,6 +255,14 @@ def _refusals(
         shown = tuple(Evidence(source, packet) for _, source, packet in zip(*_places(mine[:MAX_EVIDENCE]), strict=True))
         piece = RefusedPiece(newest, int(mine["at"].min()), int(mine["at"].max()), len(mine), shown)
         yield int(mine["at"][0]), shown[0].source, shown[0].packet, 0, piece
+
+
+def _firsts(which: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """The first row of each of ``count`` fingerprints; ``len(which)`` for one that has none."""
+    first = np.full(count, len(which), dtype=np.intp)
+    # Assigned backwards, the first row of each is the one that stays.
+    first[which[::-1]] = np.arange(len(which) - 1, -1, -1)
+    return first
 
 
 def _places(rows: NDArray[np.void]) -> tuple[list[int], list[int], list[int]]:
