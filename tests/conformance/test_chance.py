@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.stage import Case
-from tests.conformance.test_findings import SEGMENT, cut_anywhere, whole
+from tests.conformance.test_findings import SEGMENT, cut_anywhere, cut_at, whole
 from vrrpwatch.capture.session import WANTED
 from vrrpwatch.capture.sources import read_here
 from vrrpwatch.core.engine import Engine, EngineOptions
@@ -64,4 +64,56 @@ def test_cutting_anything_anywhere_changes_nothing(seed: int, tmp_path: Path) ->
         for batch in batches:
             for part in cut_anywhere(batch, chance):
                 engine.feed(part)
+        assert engine.finish(analysis.sources) == analysis
+
+
+def busy(chance: random.Random) -> Case:
+    """Hosts that join, leave and answer again and again for an hour, while virtual routers come and go."""
+    return {"hear": [_repeated(chance) for _ in range(chance.randint(6, 24))]}
+
+
+def _repeated(chance: random.Random) -> dict[str, Any]:
+    kind = chance.choice(["report", "report", "report", "leave", "query", "query", "arp", "arp", "vrrp", "vrrp"])
+    line: dict[str, Any] = {
+        "who": chance.choice("ABC"),
+        "from": round(chance.choice([20, 2400]) * chance.random(), 3),
+        "every": chance.choice([0.7, 3.0, 19.0, 61.0, 125.0, 241.0, 263.0]),
+        "count": chance.randint(1, 12),
+    }
+    if chance.random() < 0.2:
+        line["vlans"] = [10]
+    group = chance.choice(["225.0.0.50", "224.0.0.18"])
+    match kind:
+        case "report":
+            return line | {"say": "igmp", "igmp": "join", "group": group}
+        case "leave":
+            return line | {"say": "igmp", "igmp": "leave", "group": group, "count": 1}
+        case "query":
+            # Nearly always the same one asks: several would be a finding each time.
+            who = "A" if chance.random() < 0.8 else "B"
+            asked = {"group": group} if chance.random() < 0.2 else {}
+            return line | {"who": who, "say": "igmp", "igmp": "query"} | asked
+        case "arp":
+            mac = chance.choice(["00:00:5e:00:01:01", "00:00:5e:00:01:01", "00:00:5e:00:01:02", "02:00:00:00:00:09"])
+            how = chance.choice(["reply", "reply", "reply", "gratuitous"])
+            address = chance.choice(["192.0.2.100", "192.0.2.200"])
+            return line | {"say": "arp", "arp": how, "mac": mac, "ip": address, "every": chance.choice([0.3, 1.0, 7.0])}
+        case _:
+            known: dict[str, Any] = {"addresses": [chance.choice(["192.0.2.100", "192.0.2.200"])]}
+            if chance.random() < 0.3:
+                known = {"say": "carp", "advbase": 1, "advskew": 0}
+            return line | {"every": 1.0, "count": chance.randint(1, 40), "id": chance.choice([1, 1, 2])} | known
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_looked_at_together_counts_as_if_it_were_alone(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    _, analysis = whole(busy(chance), tmp_path)
+    batches = list(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
+    alone = [part for batch in batches for part in cut_at(batch, list(range(1, len(batch.frames))))]
+    pieces = [[part for batch in batches for part in cut_anywhere(batch, chance)] for _ in range(6)]
+    for parts in (alone, *pieces):
+        engine = Engine(EngineOptions(lambda _source, _interface, _ifindex: SEGMENT))
+        for part in parts:
+            engine.feed(part)
         assert engine.finish(analysis.sources) == analysis

@@ -134,7 +134,12 @@ def test_groups_and_events_are_the_scripts(case: Case, tmp_path: Path) -> None:
 def cut_anywhere(batch: Batch, chance: random.Random) -> list[Batch]:
     """``batch`` cut between rows; packets that are no rows and all counts go with the last part."""
     rows = len(batch.frames)
-    bounds = [0, *sorted(chance.randint(0, rows) for _ in range(chance.randint(1, 12))), rows]
+    return cut_at(batch, sorted(chance.randint(0, rows) for _ in range(chance.randint(1, 12))))
+
+
+def cut_at(batch: Batch, rows: list[int]) -> list[Batch]:
+    """The same, cut before these ``rows``."""
+    bounds = [0, *rows, len(batch.frames)]
     empty = {name: batch_column[:0] for name, batch_column in counted_columns(batch)}
     parts = []
     for start, end in pairwise(bounds[:-1]):
