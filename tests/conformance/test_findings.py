@@ -190,11 +190,10 @@ def counted_through(analysis: Analysis, before: int) -> Analysis:
     def through(source: int, packet: int) -> Evidence:
         return Evidence(0, packet + source * before)
 
-    return replace(
-        analysis,
+    return analysis._replace(
         sources=(),
         events=tuple(
-            replace(event, source=0, packet=through(event.source, event.packet).packet) for event in analysis.events
+            event._replace(source=0, packet=through(event.source, event.packet).packet) for event in analysis.events
         ),
         findings=tuple(
             replace(finding, evidence=tuple(through(*evidence) for evidence in finding.evidence))

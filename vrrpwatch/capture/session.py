@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vrrpwatch.capture.errors import CaptureError, DamagedError
 from vrrpwatch.capture.interrupts import Interrupts
@@ -44,8 +44,7 @@ _COLUMNS = (
 Message = Vrrp | Carp | Malformed | Companion
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the user asked for; ``segment`` names the interface of captures that do not, ``budget`` is packets/s."""
 
     segment: str | None = None
@@ -56,8 +55,7 @@ class Options:
     reveal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """An analysis, the sources that could not be read (a line each), and whether the user cut it short."""
 
     analysis: Analysis
@@ -65,8 +63,7 @@ class Outcome:
     interrupted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One packet of ``decode``: where it was, the frame taken apart, and the message in it."""
 
     source: int

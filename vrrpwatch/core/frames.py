@@ -6,6 +6,7 @@ processes and merge by time.  Instants are integer nanoseconds since the Unix ep
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +122,7 @@ def segment_id(interface: str, vlans: tuple[int, ...]) -> str:
     return f"{interface}/{'.'.join(map(str, vlans))}" if vlans else interface
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """One capture interface as the file describes it; ``name`` is ``None`` where it does not say."""
 
     name: str | None
@@ -130,19 +130,17 @@ class Interface:
     snaplen: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """``count`` packets that the capture says it lost on ``interface`` between two instants."""
 
     source: int
     interface: int
     first: int
     last: int
-    count: int
+    count: int  # type: ignore[assignment]  # no method of tuples here
 
 
-@dataclass(frozen=True, slots=True)
-class ClockStep:
+class ClockStep(NamedTuple):
     """Capture time that ran backwards by more than a second, at ``packet``."""
 
     source: int

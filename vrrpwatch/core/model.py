@@ -66,8 +66,7 @@ class Evidence(NamedTuple):
     packet: int
 
 
-@dataclass(frozen=True, slots=True)
-class Advert:
+class Advert(NamedTuple):
     """What one speaker claims with one advertisement, whatever the protocol.
 
     ``claims`` is whether it says "I am the master" (an HSRP standby's hello does not); ``resigns`` whether it gives the
@@ -152,8 +151,7 @@ class Run:
     continued: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A change of mastership; ``source`` and ``packet`` are where it shows."""
 
     at: Instant
