@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from vrrpwatch.capture.errors import CaptureError, DamagedError
@@ -220,7 +220,7 @@ class _Sitting:
         try:
             for batch in batches:
                 source.count(batch)
-                yield replace(batch, losses=condensed(batch.losses)) if len(batch.losses) > 1 else batch
+                yield batch._replace(losses=condensed(batch.losses)) if len(batch.losses) > 1 else batch
         except CaptureError as error:
             source.error = str(error)
 

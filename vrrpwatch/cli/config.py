@@ -33,14 +33,11 @@ def load(list_commands: Callable[[], Mapping[str, click.Command]], paths: tuple[
     ``list_commands`` is called only where there is a file to understand, since it imports them all.
     Raises :class:`Failure` naming file and key for what is not understood.
     """
-    tables = [(path, table) for path in paths if (table := _toml(path))]
-    if not tables:
-        return {}
-    commands = list_commands()
-    settings: Settings = {name: {} for name in commands}
-    for path, table in tables:
-        for name, values in _understood(path, table, commands).items():
-            settings[name] |= values
+    settings: Settings = {}
+    for path in paths:
+        if table := _toml(path):
+            for name, values in _understood(path, table, list_commands()).items():
+                settings.setdefault(name, {}).update(values)
     return settings
 
 

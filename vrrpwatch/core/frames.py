@@ -4,7 +4,6 @@ A batch is a stretch of one source in capture order.  Its arrays are plain numpy
 processes and merge by time.  Instants are integer nanoseconds since the Unix epoch.
 """
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -149,8 +148,7 @@ class ClockStep(NamedTuple):
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """A stretch of one source: every packet in it is either a row of ``frames`` or counted.
 
     ``first`` and ``last`` are the least and greatest instants of all its packets (``None`` for a batch without any).
@@ -169,6 +167,6 @@ class Batch:
     data: NDArray[np.uint8]
     flows: NDArray[np.void]
     seconds: NDArray[np.void]
+    skipped: dict[str, int]
     steps: tuple[ClockStep, ...] = ()
     losses: tuple[Loss, ...] = ()
-    skipped: dict[str, int] = field(default_factory=dict)
