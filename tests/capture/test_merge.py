@@ -1,7 +1,6 @@
 """Several captures as one stream: in time order, exactly as mergecap would write it, whatever the batches are."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -133,7 +132,7 @@ def test_the_order_is_mergecaps_and_nothing_is_lost(captures: dict[int, list[lis
 
 def test_losses_come_at_once_and_steps_with_their_packets() -> None:
     step, loss = ClockStep(0, 3, 30, 10), Loss(0, 0, 10, 30, 5)
-    stepping = replace(batch(0, 1, [10, 30, 10, 50]), steps=(step,), losses=(loss,))
+    stepping = batch(0, 1, [10, 30, 10, 50])._replace(steps=(step,), losses=(loss,))
     batches = list(merged([Feed(0, 10, iter([stepping])), feed(1, [20], [40], [60], first=20)]))
     assert [one.losses for one in batches if one.losses] == [(loss,)]
     (holder,) = [one for one in batches if one.steps]

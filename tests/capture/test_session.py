@@ -35,10 +35,9 @@ from vrrpwatch.core.model import GroupKey
 
 def anywhere(analysis: Analysis) -> Analysis:
     """The analysis without what tells files apart: sources and the packets' places in them."""
-    return replace(
-        analysis,
+    return analysis._replace(
         sources=(),
-        events=tuple(replace(event, source=0, packet=0) for event in analysis.events),
+        events=tuple(event._replace(source=0, packet=0) for event in analysis.events),
         findings=tuple(replace(finding, evidence=()) for finding in analysis.findings),
     )
 

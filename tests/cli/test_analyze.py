@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from vrrpwatch.capture.session import Outcome
 from vrrpwatch.cli.exits import Exit
 
 # The sample holds a damaged capture; this is the same without the damage.
-WHOLE = replace(sample.sample(), sources=sample.sample().sources[:1])
+WHOLE = sample.sample()._replace(sources=sample.sample().sources[:1])
 
 
 def test_table_is_the_default(run: Run, stand: Stand) -> None:
@@ -67,7 +66,7 @@ def test_the_default_budget_is_a_hundred_packets_a_second(run: Run, stand: Stand
 )
 def test_fail_on(run: Run, stand: Stand, severity: str, code: Exit) -> None:
     findings = tuple(finding for finding in WHOLE.findings if finding.severity.value == "warning")
-    stand.outcome = Outcome(replace(WHOLE, findings=findings), (), False)
+    stand.outcome = Outcome(WHOLE._replace(findings=findings), (), False)
     assert run("analyze", "--fail-on", severity, "a.pcap").exit_code == code
 
 
@@ -95,8 +94,8 @@ def test_file_names_cannot_steer_the_terminal(run: Run, stand: Stand) -> None:
 
 
 def test_nothing_readable_makes_no_report(run: Run, stand: Stand) -> None:
-    source = replace(sample.empty().sources[0], format="", packets=0)
-    stand.outcome = Outcome(replace(sample.empty(), sources=(source,)), ("x.pcap: is a directory",), False)
+    source = sample.empty().sources[0]._replace(format="", packets=0)
+    stand.outcome = Outcome(sample.empty()._replace(sources=(source,)), ("x.pcap: is a directory",), False)
     result = run("analyze", "x.pcap")
     assert (result.exit_code, result.stdout) == (Exit.UNREADABLE, "")
 
@@ -106,7 +105,7 @@ def test_no_permission(run: Run, stand: Stand, tmp_path: Path, monkeypatch: pyte
     capture.touch()
     # Root may read everything, so what the system would say is put in its place.
     monkeypatch.setattr("os.access", lambda path, mode: str(path) != str(capture))  # noqa: ARG005
-    stand.outcome = Outcome(replace(sample.empty(), sources=()), (f"{capture}: Permission denied",), False)
+    stand.outcome = Outcome(sample.empty()._replace(sources=()), (f"{capture}: Permission denied",), False)
     assert run("analyze", str(capture)).exit_code == Exit.PERMISSION
 
 
@@ -119,8 +118,8 @@ def test_interrupted_tells_what_was_learnt(run: Run, stand: Stand) -> None:
 
 
 def test_interrupted_before_anything_was_read(run: Run, stand: Stand) -> None:
-    source = replace(sample.empty().sources[0], format="", packets=0)
-    stand.outcome = Outcome(replace(sample.empty(), sources=(source,)), (), True)
+    source = sample.empty().sources[0]._replace(format="", packets=0)
+    stand.outcome = Outcome(sample.empty()._replace(sources=(source,)), (), True)
     result = run("analyze", "a.pcap")
     assert (result.exit_code, result.stdout) == (Exit.INTERRUPTED, "")
     assert result.stderr == "vrrpwatch: interrupted before anything was read\n"

@@ -15,17 +15,38 @@ from vrrpwatch.cli.streams import Output, OutputClosedError
 HEAVY = ("numpy", "rich", "pydantic", "scapy", "pyshark", "asyncio", "vrrpwatch.core", "vrrpwatch.capture")
 
 
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
+# What an analysis as JSON has no use for, as long as the capture is plain and clean and no file is given beside it.
+UNUSED = (
+    *("asyncio", "bz2", "hashlib", "lzma", "multiprocessing", "pydantic", "pyshark", "rich", "scapy", "subprocess"),
+    *("tomllib", "zstandard", "vrrpwatch.cli.completion", "vrrpwatch.cli.decode", "vrrpwatch.capture.workers"),
+    *("vrrpwatch.capture.second_opinion", "vrrpwatch.core.authenticity", "vrrpwatch.core.keys"),
+    *("vrrpwatch.core.policy", "vrrpwatch.report.csv", "vrrpwatch.report.html", "vrrpwatch.report.table"),
+)
+
+
 def python(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=env)
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("analyze", "--help"), ("decode", "--help")])
-def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+def modules_imported_by(*arguments: str) -> set[str]:
+    """The names of all modules that the command imports."""
     result = python("-X", "importtime", "-m", "vrrpwatch.cli.main", *arguments)
     assert result.returncode == Exit.CLEAN
-    imported = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+    return {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("analyze", "--help"), ("decode", "--help")])
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    imported = modules_imported_by(*arguments)
     assert "click" in imported
     assert not [name for name in imported if name.startswith(HEAVY)]
+
+
+def test_a_short_analysis_imports_only_what_it_uses() -> None:
+    imported = modules_imported_by("analyze", "--output", "json", str(CAPTURES / "frr-v3-healthy.pcap"))
+    assert "vrrpwatch.report.json" in imported
+    assert not [name for name in imported if name.startswith(UNUSED)]
 
 
 def test_version(run: Run) -> None:

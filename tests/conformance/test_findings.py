@@ -3,7 +3,7 @@
 import random
 import tomllib
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -148,20 +148,21 @@ def cut_at(batch: Batch, rows: list[int]) -> list[Batch]:
             none: dict[str, Any] = dict.fromkeys(("packets", "bytes", "multicast_packets", "multicast_bytes"), 0)
             times: dict[str, Any] = {"first": int(frames["at"].min()), "last": int(frames["at"].max())}
             steps = tuple(step for step in batch.steps if step.packet in frames["packet"])
-            parts.append(replace(batch, frames=frames, steps=steps, losses=(), skipped={}, **none, **times, **empty))
+            parts.append(batch._replace(frames=frames, steps=steps, losses=(), skipped={}, **none, **times, **empty))
     gone = {step for part in parts for step in part.steps}
     rest = tuple(step for step in batch.steps if step not in gone)
     frames = batch.frames[bounds[-2] :]
     # After a step the batch's greatest instant is none of the rest's.
     last = int(frames["at"].max()) if gone and len(frames) else None if gone else batch.last
-    return [*parts, replace(batch, frames=frames, steps=rest, last=last)]
+    return [*parts, batch._replace(frames=frames, steps=rest, last=last)]
 
 
 def counted_columns(batch: Batch) -> list[tuple[str, Any]]:
     """The arrays that count traffic instead of holding it."""
-    columns = [(field.name, getattr(batch, field.name)) for field in fields(batch)]
     return [
-        (name, value) for name, value in columns if isinstance(value, np.ndarray) and name not in ("frames", "data")
+        (name, value)
+        for name, value in batch._asdict().items()
+        if isinstance(value, np.ndarray) and name not in ("frames", "data")
     ]
 
 
@@ -195,11 +196,10 @@ def counted_through(analysis: Analysis, before: int) -> Analysis:
     def through(source: int, packet: int) -> Evidence:
         return Evidence(0, packet + source * before)
 
-    return replace(
-        analysis,
+    return analysis._replace(
         sources=(),
         events=tuple(
-            replace(event, source=0, packet=through(event.source, event.packet).packet) for event in analysis.events
+            event._replace(source=0, packet=through(event.source, event.packet).packet) for event in analysis.events
         ),
         findings=tuple(
             replace(finding, evidence=tuple(through(*evidence) for evidence in finding.evidence))

@@ -1,6 +1,6 @@
 """What speakers say, judged: one script of runs per case, and the findings it must and must not give."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -309,5 +309,5 @@ class TestBounds:
 
 def test_the_mac_may_be_unknown() -> None:
     advert = vrrp(A)
-    cooked = replace(advert, speaker=advert.speaker._replace(mac=None))
+    cooked = advert._replace(speaker=advert.speaker._replace(mac=None))
     assert Play(TestRogue.POLICY).says(cooked).rules() == set()

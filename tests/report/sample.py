@@ -293,4 +293,4 @@ def sample() -> Analysis:
 
 def empty(packets: int = 1_234) -> Analysis:
     sources = (SourceInfo("quiet.pcap", "pcap", packets, packets * 100, None, None, None, ()),)
-    return Analysis(sources, (), (), (), (), (), Totals(packets, packets * 100, 0, 0, 0))
+    return Analysis(sources, (), (), (), (), (), Totals(packets, packets * 100, 0, 0, 0), {}, {})

@@ -1,7 +1,5 @@
 """The mastership drawing where tenures touch and overlap."""
 
-from dataclasses import replace
-
 from tests.report import sample
 from vrrpwatch.core.analysis import Tenure
 from vrrpwatch.report.charts import Scale, mastership
@@ -13,7 +11,7 @@ def test_a_tenure_ends_where_the_contest_about_it_begins() -> None:
         Tenure(sample.at(0), sample.at(300), (sample.A,)),
         Tenure(sample.at(150), sample.at(300), (sample.A, sample.B)),
     )
-    svg = mastership(replace(sample.vrrp_group(), timeline=timeline), (), Scale(sample.at(0), sample.at(300)), 0)
+    svg = mastership(sample.vrrp_group()._replace(timeline=timeline), (), Scale(sample.at(0), sample.at(300)), 0)
     bars = [(bar.get("class"), bar.get("x"), bar.get("width")) for bar in svg.iter("rect")]
     # Half of 300 s is half of 960; the plate behind the label is no tenure.
     assert bars[1:3] == [("holder c0", "0", "480"), ("contested", "480", "480")]
@@ -31,12 +29,12 @@ def test_a_contest_splits_the_tenure_around_it() -> None:
         lost,
     ]
     assert stretches((Tenure(1, 1, (sample.A,)),)) == [Tenure(1, 1, (sample.A,))]
-    assert stretches((contest, replace(whole, first=contest.first, last=contest.last))) == [contest]
+    assert stretches((contest, whole._replace(first=contest.first, last=contest.last))) == [contest]
 
 
 def test_a_moment_does_not_vanish() -> None:
     timeline = (Tenure(sample.at(10), sample.at(10), (sample.A,)),)
-    svg = mastership(replace(sample.vrrp_group(), timeline=timeline), (), Scale(sample.at(0), sample.at(300)), 0)
+    svg = mastership(sample.vrrp_group()._replace(timeline=timeline), (), Scale(sample.at(0), sample.at(300)), 0)
     assert [bar.get("width") for bar in svg.iter("rect")][1] == "1.5"
 
 

@@ -1,6 +1,5 @@
 """Lines and objects of single packets, against what tcpdump prints of the same fields."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -54,15 +53,15 @@ AH = AuthenticationHeader(112, 0xAC140105, 3, bytes.fromhex("0102030405060708090
             ),
         ),
         (
-            replace(PACKET, authentication=AH),
-            replace(VRRP, auth_type=2),
+            PACKET._replace(authentication=AH),
+            VRRP._replace(auth_type=2),
             (
                 "IP 172.20.1.5 > 224.0.0.18: AH(spi=0xac140105,seq=0x3,icv=0x0102030405060708090a0b0c): VRRPv2, "
                 "Advertisement, vrid 51, prio 104, authtype ah, intvl 1s, length 20, addrs: 172.20.1.1"
             ),
         ),
         (
-            replace(PACKET, network=IPV6),
+            PACKET._replace(network=IPV6),
             Vrrp(3, 9, 0, 2, 0.2, 0, (IPv6Address("fe80::9"), IPv6Address("2001:db8::9")), length=40),
             (
                 "IP6 fe80::1 > ff02::12: VRRPv3, Advertisement, vrid 9, prio 0, intvl 20cs, length 40, "
@@ -70,16 +69,16 @@ AH = AuthenticationHeader(112, 0xAC140105, 3, bytes.fromhex("0102030405060708090
             ),
         ),
         (
-            replace(PACKET, network=replace(IPV4, ttl=254)),
-            replace(VRRP, auth_type=254, count=0, addresses=(), length=16),
+            PACKET._replace(network=IPV4._replace(ttl=254)),
+            VRRP._replace(auth_type=254, count=0, addresses=(), length=16),
             (
                 "IP 172.20.1.5 > 224.0.0.18: VRRPv2, Advertisement, (ttl 254), vrid 51, prio 104, authtype #254, "
                 "intvl 1s, length 16, addrs(0):"
             ),
         ),
         (
-            replace(PACKET, network=replace(IPV4, ttl=64)),
-            replace(CARP, demotion=240),
+            PACKET._replace(network=IPV4._replace(ttl=64)),
+            CARP._replace(demotion=240),
             (
                 "IP 172.20.1.5 > 224.0.0.18: CARPv2-advertise 36: [ttl=64!] vhid=1 advbase=1 advskew=0 authlen=7 "
                 "demotion=240 counter=1234605616436508552"
@@ -107,11 +106,11 @@ def test_lines(packet: Packet, message: Message, text: str) -> None:
 def test_bad_checksums_are_told_in_tcpdumps_words() -> None:
     assert ", length 20, (bad vrrp cksum abcd), addrs: " in message_text(PACKET, VRRP, "bad")
     assert "authlen=7 (bad carp cksum 1234!) counter=" in message_text(PACKET, CARP, "bad")
-    assert "cksum" not in message_text(PACKET, replace(VRRP, version=3), "plain")
+    assert "cksum" not in message_text(PACKET, VRRP._replace(version=3), "plain")
 
 
 def test_passwords_are_masked_unless_revealed() -> None:
-    secret = replace(VRRP, auth_type=1, auth_data=b"s3\x1bcret\0")
+    secret = VRRP._replace(auth_type=1, auth_data=b"s3\x1bcret\0")
     assert message_text(PACKET, secret).endswith(' auth "********"')
     assert message_text(PACKET, secret, reveal=True).endswith(' auth "s3\\x1bcret"')
     hsrp = Hsrp(1, 0, 16, 1, 100, 3.0, 10.0, (IPv4Address("10.0.0.1"),), "text", b"cisco\0\0\0")
@@ -121,14 +120,14 @@ def test_passwords_are_masked_unless_revealed() -> None:
 
 
 def test_cut_messages_end_as_tcpdump_ends_them() -> None:
-    assert message_text(PACKET, replace(VRRP, addresses=(), complete=False)).endswith("addrs: [|vrrp]")
-    cut = replace(CARP, counter=None, digest=None, complete=False)
+    assert message_text(PACKET, VRRP._replace(addresses=(), complete=False)).endswith("addrs: [|vrrp]")
+    cut = CARP._replace(counter=None, digest=None, complete=False)
     assert message_text(PACKET, cut).endswith("authlen=7 [|carp]")
 
 
 def test_trailer() -> None:
     trailer = HmacTrailer(1, 5, 1_700_000_000, 0, 9, bytes(15) + b"\x01")
-    text = message_text(PACKET, replace(VRRP, trailer=trailer))
+    text = message_text(PACKET, VRRP._replace(trailer=trailer))
     assert text.endswith(" hmac(key=5,time=1700000000,counter=9,digest=00000000000000000000000000000001)")
 
 
@@ -177,7 +176,7 @@ def test_companions(message: Message, text: str) -> None:
 
 
 def test_udp_ports_stand_behind_addresses() -> None:
-    packet = replace(PACKET, protocol=17, payload=bytes.fromhex("0ec40ec4001c0000"))
+    packet = PACKET._replace(protocol=17, payload=bytes.fromhex("0ec40ec4001c0000"))
     line = decode_line(at(0), packet, Conntrackd(1, 0, 0, 20, 1), style=1)
     assert line.startswith("IP 172.20.1.5.3780 > 224.0.0.18.3780: conntrackd v1")
 
@@ -210,7 +209,7 @@ def test_vrrp_fields() -> None:
 
 
 def test_carp_fields() -> None:
-    found = fields(replace(CARP, advskew=128), checksum="plain")
+    found = fields(CARP._replace(advskew=128), checksum="plain")
     assert (found["protocol"], found["version"], found["id"], found["auth"]) == ("carp", 2, 1, "carp")
     # advbase 1 and advskew 128: a second and 128/256.
     assert (found["advbase"], found["advskew"], found["interval"], found["priority"]) == (1, 128, 1.5, None)
@@ -221,12 +220,12 @@ def test_carp_fields() -> None:
 
 
 def test_carp_that_the_capture_cut_says_what_is_missing() -> None:
-    found = fields(replace(CARP, counter=None, digest=None, complete=False))
+    found = fields(CARP._replace(counter=None, digest=None, complete=False))
     assert (found["counter"], found["digest"]) == (None, None)
 
 
 def test_ah_fields() -> None:
-    found = fields(replace(VRRP, auth_type=2), replace(PACKET, authentication=AH))
+    found = fields(VRRP._replace(auth_type=2), PACKET._replace(authentication=AH))
     assert (found["auth"], found["spi"], found["sequence"]) == ("ah", 0xAC140105, 3)
     assert found["icv"] == "0102030405060708090a0b0c"
 

@@ -108,12 +108,11 @@ def test_findings_and_timeline() -> None:
 def test_hostile_text_is_text() -> None:
     evil = "</title></style><script>alert(1)</script><img src=x onerror=y>\"'&\x1b\u202e"
     key = GroupKey(evil, "vrrp", 4, 1, evil)
-    analysis = replace(
-        sample.sample(),
-        groups=(replace(sample.vrrp_group(), key=key),),
+    analysis = sample.sample()._replace(
+        groups=(sample.vrrp_group()._replace(key=key),),
         findings=(replace(sample.findings()[0], summary=evil, group=key),),
-        multicast=(replace(sample.volumes()[0], destination=evil, protocol=evil, segment=evil),),
-        sources=(replace(sample.sample().sources[0], path=evil, damage=evil, format=evil),),
+        multicast=(sample.volumes()[0]._replace(destination=evil, protocol=evil, segment=evil),),
+        sources=(sample.sample().sources[0]._replace(path=evil, damage=evil, format=evil),),
         skipped={evil: 1},
     )
     text = to_html(analysis)
@@ -129,8 +128,8 @@ def test_empty_analysis() -> None:
 
 
 def test_instantaneous_capture_has_a_drawing() -> None:
-    group = replace(sample.carp_group(), last=sample.at(0), timeline=(Tenure(sample.at(0), sample.at(0), (sample.A,)),))
-    analysis = replace(sample.empty(), groups=(group,))
+    group = sample.carp_group()._replace(last=sample.at(0), timeline=(Tenure(sample.at(0), sample.at(0), (sample.A,)),))
+    analysis = sample.empty()._replace(groups=(group,))
     assert len(Page(to_html(analysis)).all("rect")) >= 2
 
 

@@ -30,7 +30,7 @@ def words(text: str) -> str:
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("groups", [3, 50])
 def test_nothing_is_wider_than_the_terminal(width: int, groups: int) -> None:
-    analysis = replace(sample.sample(), groups=sample.sample().groups * (groups // 3))
+    analysis = sample.sample()._replace(groups=sample.sample().groups * (groups // 3))
     for line in shown(analysis, width).splitlines():
         assert cell_len(line) <= width
         assert line == line.rstrip()
@@ -72,7 +72,7 @@ def test_multicast_shares() -> None:
 
 
 def test_what_was_not_understood_and_what_was_lost() -> None:
-    text = words(shown(replace(sample.sample(), evicted={"groups": 3})))
+    text = words(shown(sample.sample()._replace(evicted={"groups": 3})))
     assert "Not looked into (frames): vxlan 31, truncated-header 2" in text
     assert "counted only: groups 3" in text
     assert "b.pcapng: cut short at byte 2,400,100" in text
@@ -85,40 +85,40 @@ def test_nothing_heard_is_said_with_the_number_of_packets() -> None:
 
 
 def test_a_healthy_network() -> None:
-    analysis = replace(sample.sample(), groups=(sample.carp_group(),), findings=())
+    analysis = sample.sample()._replace(groups=(sample.carp_group(),), findings=())
     assert shown(analysis).startswith("✔ 1 virtual router, with one master at the end; nothing wrong found\n")
 
 
 def test_notes_alone_leave_it_healthy() -> None:
-    analysis = replace(sample.sample(), groups=(sample.carp_group(),), findings=sample.findings()[3:])
+    analysis = sample.sample()._replace(groups=(sample.carp_group(),), findings=sample.findings()[3:])
     assert shown(analysis).startswith("✔ 1 virtual router, with one master at the end; nothing wrong found, 1 note\n")
 
 
 def test_a_lost_group_is_not_healthy() -> None:
-    analysis = replace(sample.sample(), groups=(sample.lost_group(),), findings=())
+    analysis = sample.sample()._replace(groups=(sample.lost_group(),), findings=())
     assert shown(analysis).startswith("○ 1 virtual router: 1 lost at the end\n")
 
 
 def test_many_groups_become_rows() -> None:
-    groups = tuple(replace(sample.carp_group(), key=sample.CARP_7._replace(id=i)) for i in range(1, MAX_BLOCKS + 2))
-    text = shown(replace(sample.sample(), groups=groups))
+    groups = tuple(sample.carp_group()._replace(key=sample.CARP_7._replace(id=i)) for i in range(1, MAX_BLOCKS + 2))
+    text = shown(sample.sample()._replace(groups=groups))
     assert "✔ held CARP 21 on eth0/10 10.0.0.2 1 s 300" in words(text)
 
 
 def test_too_many_findings_are_counted() -> None:
     findings = sample.findings()[1:2] * (MAX_FINDINGS + 7)
-    assert "… and 7 more findings: --output json lists all" in shown(replace(sample.sample(), findings=findings))
+    assert "… and 7 more findings: --output json lists all" in shown(sample.sample()._replace(findings=findings))
 
 
 def test_hostile_text_is_shown_not_obeyed() -> None:
     evil = "\x1b]0;owned\x07\x1b[2J[bold]x[/bold]\u202e\r\n"
     key = GroupKey(evil, "vrrp", 4, 1, evil)
-    group = replace(sample.vrrp_group(), key=key)
+    group = sample.vrrp_group()._replace(key=key)
     finding = replace(sample.findings()[0], summary=evil, segment=evil, group=key)
-    volume = replace(sample.volumes()[0], destination=evil, segment=evil, protocol=evil)
-    source = replace(sample.sample().sources[0], path=evil, damage=evil, interfaces=(InterfaceInfo(evil, 1, 1),))
-    analysis = replace(
-        sample.sample(), groups=(group,), findings=(finding,), multicast=(volume,), sources=(source,), skipped={evil: 1}
+    volume = sample.volumes()[0]._replace(destination=evil, segment=evil, protocol=evil)
+    source = sample.sample().sources[0]._replace(path=evil, damage=evil, interfaces=(InterfaceInfo(evil, 1, 1),))
+    analysis = sample.sample()._replace(
+        groups=(group,), findings=(finding,), multicast=(volume,), sources=(source,), skipped={evil: 1}
     )
     for width in (40, 80, 200):
         text = shown(analysis, width)
@@ -150,6 +150,6 @@ def test_second_opinion() -> None:
 def test_a_contest_stands_in_the_timeline() -> None:
     contest = Tenure(sample.at(10), sample.at(18), (ip_address("10.0.0.1"), ip_address("10.0.0.2")))
     analysis = sample.sample()
-    group = replace(analysis.groups[0], timeline=(contest,))
-    text = words(shown(replace(analysis, groups=(group,)), 200))
+    group = analysis.groups[0]._replace(timeline=(contest,))
+    text = words(shown(analysis._replace(groups=(group,)), 200))
     assert "10:00:10.000000 VRRP 51 on eth0/10: 10.0.0.1 and 10.0.0.2 both act as master, for 8 s" in text

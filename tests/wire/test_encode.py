@@ -1,6 +1,5 @@
 """What the encoders put on the wire, and that decoding it gives the message back."""
 
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -79,11 +78,11 @@ def test_carp_as_published() -> None:
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        (replace(FRR, interval=0.005), "an interval of 0.005 s is no multiple of 1/100 s"),
-        (replace(FRR, interval=40.96), "vrrp3.interval does not hold 4096"),
-        (replace(FRR, vrid=256), "vrrp3"),
-        (replace(FRR, version=2, interval=0.5), "an interval of 0.5 s is no multiple of 1/1 s"),
-        (replace(FRR, addresses=FRR.addresses * 256), "vrrp3"),
+        (FRR._replace(interval=0.005), "an interval of 0.005 s is no multiple of 1/100 s"),
+        (FRR._replace(interval=40.96), "vrrp3.interval does not hold 4096"),
+        (FRR._replace(vrid=256), "vrrp3"),
+        (FRR._replace(version=2, interval=0.5), "an interval of 0.5 s is no multiple of 1/1 s"),
+        (FRR._replace(addresses=FRR.addresses * 256), "vrrp3"),
     ],
 )
 def test_vrrp_that_its_fields_cannot_hold(message: Vrrp, error: str) -> None:
@@ -123,7 +122,7 @@ def test_vrrp2_comes_back(
     packet = carried(payload, SOURCE, GROUP)
     decoded = decode_advert(packet)
     assert isinstance(decoded, Vrrp)
-    assert replace(decoded, checksum=0) == replace(message, length=len(payload))
+    assert decoded._replace(checksum=0) == message._replace(length=len(payload))
     assert camp(decoded, packet) == "plain"
 
 
@@ -147,7 +146,7 @@ def test_vrrp3_comes_back(
     packet = carried(payload, source, destination)
     decoded = decode_advert(packet)
     assert isinstance(decoded, Vrrp)
-    assert replace(decoded, checksum=0) == replace(message, length=len(payload))
+    assert decoded._replace(checksum=0) == message._replace(length=len(payload))
     assert camp(decoded, packet) == (rule if four else "pseudo-header")
 
 
@@ -164,7 +163,7 @@ def test_carp_comes_back(vhid: int, advskew: int, demotion: int, advbase: int, c
     packet = carried(encode_carp(message), SOURCE, GROUP)
     decoded = decode_advert(packet)
     assert isinstance(decoded, Carp)
-    assert replace(decoded, checksum=0) == message
+    assert decoded._replace(checksum=0) == message
     assert camp(decoded, packet) == "plain"
 
 

@@ -5,8 +5,6 @@ MAX_WINDOW for the history that zstd or xz may refer to, one chunk of input and 
 gives everything before the break, then raises :class:`DamageError`.
 """
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -92,10 +90,30 @@ class _Format(NamedTuple):
     make: Callable[[], Decompressor]
 
 
+# Most captures are not compressed: each library is loaded by the first that needs it.
+def _bzip2() -> Decompressor:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> Decompressor:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW)
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What decompressors raise where a stream breaks."""
+    from lzma import LZMAError
+
+    return zlib.error, LZMAError, OSError, EOFError
+
+
 _FORMATS = (
     _Format("gzip", b"\x1f\x8b", _Gzip),
-    _Format("bzip2", b"BZh", bz2.BZ2Decompressor),
-    _Format("xz", b"\xfd7zXZ\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW)),
+    _Format("bzip2", b"BZh", _bzip2),
+    _Format("xz", b"\xfd7zXZ\0", _xz),
 )
 
 
@@ -122,7 +140,7 @@ class _Unpacked:
     def readinto(self, view: memoryview, /) -> int:
         try:
             unpacked = self._read(min(len(view), CHUNK))
-        except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+        except _faults() as error:
             raise DamageError(f"the {self._form.name} stream breaks ({error})") from error
         view[: len(unpacked)] = unpacked
         return len(unpacked)

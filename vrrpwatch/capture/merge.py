@@ -1,7 +1,7 @@
 """Makes one time-ordered stream of several: captures one after the other as they are, concurrent ones interleaved."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,16 +55,14 @@ class Feed:
         seconds = batch.seconds["second"] * NANOSECONDS <= horizon
         next_packet = batch.frames["packet"][here] if here < len(batch.frames) else None
         steps = [step for step in batch.steps if next_packet is None or step.packet < next_packet]
-        part = replace(
-            batch,
+        part = batch._replace(
             frames=batch.frames[:here],
             seconds=batch.seconds[seconds],
             steps=tuple(steps),
             last=horizon if horizon > _EARLIEST else None,
         )
         ordered, self.ordered = self.ordered[:here], self.ordered[here:]
-        self.batch = replace(
-            batch,
+        self.batch = batch._replace(
             packets=0,
             bytes=0,
             multicast_packets=0,

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from vrrpwatch.capture.errors import CaptureError, DamagedError
 from vrrpwatch.capture.interrupts import Interrupts
@@ -12,7 +12,6 @@ from vrrpwatch.capture.merge import Concurrent, Feed, merged, reading_order
 from vrrpwatch.capture.naming import Names, stem
 from vrrpwatch.capture.rotation import Streams
 from vrrpwatch.capture.sources import Facts, distinct, first_instant, read_here, reads_once, total_size
-from vrrpwatch.capture.workers import Workers
 from vrrpwatch.core.analysis import Analysis, InterfaceInfo, SourceInfo
 from vrrpwatch.core.engine import Engine, EngineOptions
 from vrrpwatch.core.frames import Batch, Kind, Loss, segment_id, unpack_vlans
@@ -24,6 +23,7 @@ from vrrpwatch.wire.protocol112 import decode_advert
 from vrrpwatch.wire.values import Camp, Carp, Companion, Malformed, Packet, Vrrp
 
 if TYPE_CHECKING:
+    from vrrpwatch.capture.workers import Workers
     from vrrpwatch.core.keys import Keys
     from vrrpwatch.core.policy import Policy
 
@@ -44,8 +44,7 @@ _COLUMNS = (
 Message = Vrrp | Carp | Malformed | Companion
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the user asked for; ``segment`` names the interface of captures that do not, ``budget`` is packets/s."""
 
     segment: str | None = None
@@ -56,8 +55,7 @@ class Options:
     reveal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """An analysis, the sources that could not be read (a line each), and whether the user cut it short."""
 
     analysis: Analysis
@@ -65,8 +63,7 @@ class Outcome:
     interrupted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One packet of ``decode``: where it was, the frame taken apart, and the message in it."""
 
     source: int
@@ -203,12 +200,17 @@ class _Sitting:
         errors = tuple(source.error for source in self._sources if source.error is not None)
         return Outcome(analysis, errors, interrupted)
 
-    def _workers(self) -> Workers | None:
+    def _workers(self) -> "Workers | None":
         tasks = [(source, self._session.paths[source]) for source in self._chosen if source not in self._session.once]
         count = self._session.options.workers
-        return Workers(tasks, WANTED, count) if count > 1 and len(tasks) > 1 else None
+        if count == 1 or len(tasks) < 2:
+            return None
+        # What it takes to start processes is loaded only by who asks for them.
+        from vrrpwatch.capture.workers import Workers
 
-    def _guarded(self, number: int, workers: Workers | None) -> Generator[Batch]:
+        return Workers(tasks, WANTED, count)
+
+    def _guarded(self, number: int, workers: "Workers | None") -> Generator[Batch]:
         """A source's batches; one that cannot be read at all is noted and the others go on."""
         source = self._sources[number]
         if workers is None or number in self._session.once:
@@ -218,7 +220,7 @@ class _Sitting:
         try:
             for batch in batches:
                 source.count(batch)
-                yield replace(batch, losses=condensed(batch.losses)) if len(batch.losses) > 1 else batch
+                yield batch._replace(losses=condensed(batch.losses)) if len(batch.losses) > 1 else batch
         except CaptureError as error:
             source.error = str(error)
 

@@ -4,8 +4,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.files import Stream, open_capture
@@ -17,8 +17,7 @@ from vrrpwatch.core.model import Instant
 PEEK_BYTES = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of a capture so far, and at its end: ``damage`` is a line without the path."""
 
     format: str

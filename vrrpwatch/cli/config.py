@@ -1,7 +1,7 @@
 """Settings files: what the command line and ``VRRPWATCH_*`` do not say, the user's file says, and else the system's."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +26,22 @@ def files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     return SYSTEM_FILE, folder / "vrrpwatch" / "config.toml"
 
 
-def load(commands: Mapping[str, click.Command], paths: tuple[Path, ...]) -> Settings:
+def load(list_commands: Callable[[], Mapping[str, click.Command]], paths: tuple[Path, ...]) -> Settings:
     """Every command's defaults from the files that exist, later ones over earlier ones.
 
     A table named after a command sets its options, keys outside of tables those of every command that has them.
+    ``list_commands`` is called only where there is a file to understand, since it imports them all.
     Raises :class:`Failure` naming file and key for what is not understood.
     """
-    settings: Settings = {name: {} for name in commands}
+    settings: Settings = {}
     for path in paths:
-        for name, values in _read(path, commands).items():
-            settings[name] |= values
+        if table := _toml(path):
+            for name, values in _understood(path, table, list_commands()).items():
+                settings.setdefault(name, {}).update(values)
     return settings
 
 
-def _read(path: Path, commands: Mapping[str, click.Command]) -> Settings:
-    data = _toml(path)
+def _understood(path: Path, data: dict[str, Any], commands: Mapping[str, click.Command]) -> Settings:
     settings: Settings = {name: {} for name in commands}
     for key, value in data.items():
         if isinstance(value, dict):

@@ -1,10 +1,9 @@
 """Reads policy and key files (TOML) for the commands; what they may say is the matter of core.policy and core.keys."""
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-# pydantic takes long to import: only who gives a file pays for it, so the models are imported where they are used.
+# pydantic and tomllib take long to import: only who gives a file pays for them, so they are imported where used.
 if TYPE_CHECKING:
     from vrrpwatch.core.keys import Keys
     from vrrpwatch.core.policy import Policy
@@ -58,6 +57,8 @@ def load_keys(path: str | Path) -> "Keys":
 
 
 def _load(path: str | Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(_read(Path(path)).decode())
     except OSError as error:

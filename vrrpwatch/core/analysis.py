@@ -1,13 +1,12 @@
 """The result of an analysis as values: what every report, export and front end is made from."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vrrpwatch.core.model import Event, Finding, GroupKey, GroupState, Instant, Seconds, SpeakerKey
 from vrrpwatch.wire.values import Camp, IPAddress, Mac
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceInfo:
+class InterfaceInfo(NamedTuple):
     """One capture interface; ``linktype`` is the number in the capture, ``dropped`` what it says it lost."""
 
     name: str
@@ -15,8 +14,7 @@ class InterfaceInfo:
     dropped: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
+class SourceInfo(NamedTuple):
     """One capture.  ``damage`` is the one-line message of a cut or damaged one, else ``None``."""
 
     path: str
@@ -29,8 +27,7 @@ class SourceInfo:
     interfaces: tuple[InterfaceInfo, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """One layer-2 segment: an interface, and the VLANs on it from outer to inner."""
 
     id: str
@@ -38,8 +35,7 @@ class Segment:
     vlans: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SpeakerInfo:
+class SpeakerInfo(NamedTuple):
     """One speaker of a group; its settings are those that it announced last, a resignation apart."""
 
     key: SpeakerKey
@@ -60,8 +56,7 @@ class SpeakerInfo:
     authentic_addresses: tuple[IPAddress, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(NamedTuple):
     """A host that joined a group's multicast destination without being heard to advertise: a silent backup, perhaps."""
 
     ip: IPAddress
@@ -69,16 +64,14 @@ class Listener:
     joined: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Successor:
+class Successor(NamedTuple):
     """Who would take over next, and how long after the master's last advertisement (``None``: cannot be known)."""
 
     ip: IPAddress
     in_seconds: Seconds | None
 
 
-@dataclass(frozen=True, slots=True)
-class Tenure:
+class Tenure(NamedTuple):
     """A stretch of the timeline: who held the group; it was contested with several ``holders``, lost with none."""
 
     first: Instant
@@ -86,8 +79,7 @@ class Tenure:
     holders: tuple[IPAddress, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GroupInfo:
+class GroupInfo(NamedTuple):
     """One virtual router as of the end of the traffic."""
 
     key: GroupKey
@@ -104,16 +96,14 @@ class GroupInfo:
     timeline: tuple[Tenure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(NamedTuple):
     """Per second: over the whole time, and in the busiest whole second."""
 
     mean: float
     peak: float
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeInfo:
+class VolumeInfo(NamedTuple):
     """Multicast (and broadcast) of one destination on one segment.
 
     ``series`` is packets and bytes per bucket of ``bucket`` whole seconds from ``first``, for drawing.
@@ -133,8 +123,7 @@ class VolumeInfo:
     series: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """Everything that was captured; ``adverts`` are VRRP and CARP advertisements that a router could accept."""
 
     packets: int
@@ -144,8 +133,7 @@ class Totals:
     adverts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(NamedTuple):
     """All that was found; ``skipped`` counts by name what was not understood, ``evicted`` what was forgotten."""
 
     sources: tuple[SourceInfo, ...]
@@ -155,5 +143,5 @@ class Analysis:
     findings: tuple[Finding, ...]
     multicast: tuple[VolumeInfo, ...]
     totals: Totals
-    skipped: dict[str, int] = field(default_factory=dict)
-    evicted: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int]
+    evicted: dict[str, int]

@@ -4,8 +4,8 @@ A batch is a stretch of one source in capture order.  Its arrays are plain numpy
 processes and merge by time.  Instants are integer nanoseconds since the Unix epoch.
 """
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,7 @@ def segment_id(interface: str, vlans: tuple[int, ...]) -> str:
     return f"{interface}/{'.'.join(map(str, vlans))}" if vlans else interface
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """One capture interface as the file describes it; ``name`` is ``None`` where it does not say."""
 
     name: str | None
@@ -130,19 +129,17 @@ class Interface:
     snaplen: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """``count`` packets that the capture says it lost on ``interface`` between two instants."""
 
     source: int
     interface: int
     first: int
     last: int
-    count: int
+    count: int  # type: ignore[assignment]  # no method of tuples here
 
 
-@dataclass(frozen=True, slots=True)
-class ClockStep:
+class ClockStep(NamedTuple):
     """Capture time that ran backwards by more than a second, at ``packet``."""
 
     source: int
@@ -151,8 +148,7 @@ class ClockStep:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """A stretch of one source: every packet in it is either a row of ``frames`` or counted.
 
     ``first`` and ``last`` are the least and greatest instants of all its packets (``None`` for a batch without any).
@@ -171,6 +167,6 @@ class Batch:
     data: NDArray[np.uint8]
     flows: NDArray[np.void]
     seconds: NDArray[np.void]
+    skipped: dict[str, int]
     steps: tuple[ClockStep, ...] = ()
     losses: tuple[Loss, ...] = ()
-    skipped: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,6 @@ Instants are integer nanoseconds since the Unix epoch (``Instant``), durations a
 
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from vrrpwatch.wire.values import Camp, Carp, Glbp, Hsrp, IPAddress, Mac, Vrrp
@@ -66,8 +65,7 @@ class Evidence(NamedTuple):
     packet: int
 
 
-@dataclass(frozen=True, slots=True)
-class Advert:
+class Advert(NamedTuple):
     """What one speaker claims with one advertisement, whatever the protocol.
 
     ``claims`` is whether it says "I am the master" (an HSRP standby's hello does not); ``resigns`` whether it gives the
@@ -152,8 +150,7 @@ class Run:
     continued: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A change of mastership; ``source`` and ``packet`` are where it shows."""
 
     at: Instant
@@ -186,5 +183,8 @@ class Finding:
     @property
     def id(self) -> str:
         """Stable across runs and sources: the same trouble has the same id wherever it is seen."""
+        # It brings in OpenSSL, of which a clean capture has no need.
+        from hashlib import sha256
+
         text = "\0".join((self.rule, self.segment, str(self.group or ""), self.subject))
         return sha256(text.encode()).hexdigest()[:16]

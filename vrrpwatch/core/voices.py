@@ -1,15 +1,14 @@
 """Who speaks in a group as the tracker sees it: voices, how long each may be silent, and when two of them overlap."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from vrrpwatch.core.dialect import longest_wait, own_down
 from vrrpwatch.core.model import Advert, Evidence, Instant, SpeakerKey, nanoseconds
 from vrrpwatch.core.runs import LATE_RATIO
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """How long (ns) a speaker may be silent before it has missed a turn, is gone, and is past any backup's wait."""
 
     missed: int

@@ -1,7 +1,5 @@
 """IP protocol 112: tells VRRPv2, VRRPv3, CARP and malformed messages apart, by the length that IP announces."""
 
-from dataclasses import replace
-
 from vrrpwatch.wire.carp import AUTHLEN, CARP, decode_carp
 from vrrpwatch.wire.trailer import TRAILER
 from vrrpwatch.wire.values import Carp, Ipv6, Malformed, Packet, Vrrp
@@ -44,7 +42,7 @@ def decode_advert(packet: Packet) -> Vrrp | Carp | Malformed:
     if _is_carp(packet, count):
         if data[1] == 0:
             # What VRRP has as addresses and authentication type is CARP's digest and demotion.
-            return replace(_malformed(packet, "CARP with vhid 0"), addresses=(), auth_type=None)
+            return _malformed(packet, "CARP with vhid 0")._replace(addresses=(), auth_type=None)
         return decode_carp(data, length, whole)
     return _version2(packet, count, whole)
 
@@ -76,7 +74,7 @@ def _version2(packet: Packet, count: int, whole: bool) -> Vrrp | Malformed:
     data, length = packet.payload, packet.payload_length
     if isinstance(packet.network, Ipv6):
         short = count == AUTHLEN and length != CARP.size
-        return replace(_malformed(packet, _carp_length(length) if short else "VRRPv2 over IPv6"), addresses=())
+        return _malformed(packet, _carp_length(length) if short else "VRRPv2 over IPv6")._replace(addresses=())
     base = HEADER_SIZE + 4 * count
     plain, trailer = base + AUTH_DATA_SIZE, base + AUTH_DATA_SIZE + TRAILER.size
     auth_type, interval = data[4], data[5]

@@ -4,9 +4,8 @@ Addresses are :mod:`ipaddress` objects, MAC addresses are lower-case ``aa:bb:cc:
 durations are seconds.  Decoders and encoders live in the sibling modules; this one has only shapes.
 """
 
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Literal
+from typing import Literal, NamedTuple
 
 IPAddress = IPv4Address | IPv6Address
 Mac = str
@@ -14,8 +13,7 @@ Mac = str
 Camp = Literal["plain", "pseudo-header", "pseudo-header-multicast", "bad"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ipv4:
+class Ipv4(NamedTuple):
     """An IPv4 header (RFC 791); ``fragment_offset`` and the lengths are in octets."""
 
     source: IPv4Address
@@ -31,8 +29,7 @@ class Ipv4:
     total_length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ipv6:
+class Ipv6(NamedTuple):
     """An IPv6 header with its extension headers walked (RFC 8200); ``fragment_offset`` is in octets."""
 
     source: IPv6Address
@@ -47,8 +44,7 @@ class Ipv6:
     fragment_offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticationHeader:
+class AuthenticationHeader(NamedTuple):
     """An IPsec Authentication Header (RFC 4302); ``icv`` has whatever length the header gives."""
 
     next_header: int
@@ -57,8 +53,7 @@ class AuthenticationHeader:
     icv: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One captured frame, taken apart down to the transport payload.
 
     ``vlans`` are VIDs from outer to inner; a priority tag (VID 0) names no VLAN and is left out.
@@ -88,8 +83,7 @@ class Packet:
     overlong: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HmacTrailer:
+class HmacTrailer(NamedTuple):
     """keepalived's 28-byte HMAC trailer (keepalived 2.4, vrrp_hmac)."""
 
     type: int
@@ -100,8 +94,7 @@ class HmacTrailer:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Vrrp:
+class Vrrp(NamedTuple):
     """A VRRPv2 (RFC 3768) or VRRPv3 (RFC 9568) advertisement.
 
     ``auth_type`` is ``None`` in version 3.  ``length`` is the IP payload's, trailer included.
@@ -111,7 +104,7 @@ class Vrrp:
     version: Literal[2, 3]
     vrid: int
     priority: int
-    count: int
+    count: int  # type: ignore[assignment]  # no method of tuples here
     interval: float
     checksum: int
     addresses: tuple[IPAddress, ...]
@@ -122,8 +115,7 @@ class Vrrp:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Carp:
+class Carp(NamedTuple):
     """A CARP advertisement (OpenBSD sys/netinet/ip_carp.h).  ``counter`` and ``digest`` are ``None`` where cut off."""
 
     vhid: int
@@ -138,8 +130,7 @@ class Carp:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(NamedTuple):
     """Protocol 112 that is no well-formed advertisement: why, and every field that could still be read.
 
     ``cut`` is true when the capture (its snap length, or fragmentation) is to blame and not the sender.
@@ -150,7 +141,7 @@ class Malformed:
     type: int | None = None
     id: int | None = None
     priority: int | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # no method of tuples here
     auth_type: int | None = None
     interval: float | None = None
     checksum: int | None = None
@@ -159,8 +150,7 @@ class Malformed:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Arp:
+class Arp(NamedTuple):
     """An Ethernet/IPv4 ARP packet (RFC 826)."""
 
     operation: int
@@ -175,8 +165,7 @@ class Arp:
         return self.sender_ip == self.target_ip
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourAdvertisement:
+class NeighbourAdvertisement(NamedTuple):
     """An ICMPv6 Neighbor Advertisement (RFC 4861 §4.4); ``mac`` is the target link-layer address option."""
 
     target: IPv6Address
@@ -186,16 +175,14 @@ class NeighbourAdvertisement:
     mac: Mac | None
 
 
-@dataclass(frozen=True, slots=True)
-class NeighbourSolicitation:
+class NeighbourSolicitation(NamedTuple):
     """An ICMPv6 Neighbor Solicitation (RFC 4861 §4.3); ``mac`` is the source link-layer address option."""
 
     target: IPv6Address
     mac: Mac | None
 
 
-@dataclass(frozen=True, slots=True)
-class MembershipQuery:
+class MembershipQuery(NamedTuple):
     """An IGMP (RFC 1112, 2236, 3376) or MLD (RFC 2710, 3810) query; a general one has an unspecified ``group``."""
 
     protocol: Literal["igmp", "mld"]
@@ -203,8 +190,7 @@ class MembershipQuery:
     group: IPAddress
 
 
-@dataclass(frozen=True, slots=True)
-class MembershipReport:
+class MembershipReport(NamedTuple):
     """The groups that a host says it joins and leaves, from any version of IGMP or MLD report, leave or done."""
 
     protocol: Literal["igmp", "mld"]
@@ -213,18 +199,16 @@ class MembershipReport:
     left: tuple[IPAddress, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pfsync:
+class Pfsync(NamedTuple):
     """A pfsync header (OpenBSD sys/net/if_pfsync.h): its first subheader tells what it carries."""
 
     version: int
     length: int | None
     action: int
-    count: int
+    count: int  # type: ignore[assignment]  # no method of tuples here
 
 
-@dataclass(frozen=True, slots=True)
-class Conntrackd:
+class Conntrackd(NamedTuple):
     """A conntrackd network header (conntrack-tools include/network.h).
 
     ``flags``: resync 2, nack 4, ack 8, alive 16, hello 32.
@@ -237,8 +221,7 @@ class Conntrackd:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
-class IpvsSync:
+class IpvsSync(NamedTuple):
     """An IPVS synchronisation header (Linux net/netfilter/ipvs/ip_vs_sync.c), version 0 or 1."""
 
     version: int
@@ -247,8 +230,7 @@ class IpvsSync:
     connections: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hsrp:
+class Hsrp(NamedTuple):
     """A Cisco HSRP message: version 1 (RFC 2281) or the group state TLV of version 2.
 
     ``state`` is the protocol's own number (v1: 0 initial, 1 learn, 2 listen, 4 speak, 8 standby, 16 active;
@@ -271,8 +253,7 @@ class Hsrp:
         return self.state == (16 if self.version == 1 else 6)
 
 
-@dataclass(frozen=True, slots=True)
-class Glbp:
+class Glbp(NamedTuple):
     """A Cisco GLBP message: the hello TLV where there is one (``state`` 32 is the active gateway)."""
 
     version: int
