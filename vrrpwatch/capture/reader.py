@@ -17,7 +17,7 @@ LINK_TYPES = frozenset((0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 276))
 # One read's size: large, since each call costs, but what was read is still in the cache when it is scanned.
 READ_SIZE = 1 << 20
 # Between two batches at most this much input passes, so that progress shows and live sinks stay fresh.
-BATCH_BYTES = 512 << 20
+BATCH_BYTES = 1 << 30
 
 # Keys the hashes of this process: without it nobody can make two contents collide.
 SECRET = (int.from_bytes(os.urandom(8)), int.from_bytes(os.urandom(8)))

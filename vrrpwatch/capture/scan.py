@@ -65,8 +65,8 @@ _BLOCK = cython.declare(cython.int, 3)
 
 # What a batch holds at most: much, since what the engine does once a batch for every speaker and host costs most.  The
 # arena takes any frame (MAX_CAPTURED); its spare end lets hashes read whole words.
-ARENA_SIZE = 8 << 20
-MAX_ROWS = 1 << 16
+ARENA_SIZE = 16 << 20
+MAX_ROWS = 1 << 17
 ROW_WORDS = 11
 MAX_ENTRIES = 1 << 14
 KEY_WORDS = 7
@@ -75,9 +75,9 @@ MAX_SECONDS = 1 << 15
 SECOND_WORDS = 4
 MAX_INTERFACES = 4096
 INTERFACE_WORDS = 8
-_ARENA = cython.declare(cython.longlong, 8 << 20)
+_ARENA = cython.declare(cython.longlong, 16 << 20)
 _SPARE = cython.declare(cython.longlong, 16)
-_ROWS = cython.declare(cython.longlong, 1 << 16)
+_ROWS = cython.declare(cython.longlong, 1 << 17)
 _ENTRIES = cython.declare(cython.longlong, 1 << 14)
 _SLOTS = cython.declare(cython.longlong, 1 << 15)
 _SECONDS = cython.declare(cython.longlong, 1 << 15)

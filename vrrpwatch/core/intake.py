@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -117,7 +118,7 @@ class Intake:
             first = _firsts(which, len(prints))
             self._understand(heard, rows, prints, first, arp & (first < len(rows)), data)
         dated = self._tell(rows, which, heard, data)
-        dated.sort(key=lambda delivery: delivery[:4])
+        dated.sort(key=_PLACE)
         if len(self._heard) > MAX_FINGERPRINTS:
             self._heard.clear()
         return dated
@@ -223,6 +224,7 @@ class Intake:
             yield int(row["at"]), evidence.source, evidence.packet, 2, signed
 
 
+_PLACE: Final = itemgetter(0, 1, 2, 3)
 _NOTHING: Final = Unheard("")
 _KINDS: Final[dict[type[object], int]] = {Content: 0, Refused: 1, Observation: 2, Unheard: 3}
 
