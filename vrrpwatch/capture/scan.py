@@ -246,7 +246,7 @@ class Scanner:
     ah_offsets: cython.longlong[::1]
     keys: cython.ulonglong[::1]
     sums: cython.longlong[::1]
-    slots: cython.longlong[::1]
+    slots: cython.ushort[::1]
     places: cython.longlong[::1]
     destinations: cython.longlong[::1]
     seconds: cython.longlong[::1]
@@ -316,7 +316,8 @@ class Scanner:
         self.ah_offsets = storage["ah_offsets"]
         self.keys = storage["keys"]
         self.sums = storage["sums"]
-        self.slots = storage["slots"]
+        # Sixteen bits number every entry, and the smaller the table the more of it stays in the core's cache.
+        self.slots = storage["slots"].cast("B").cast("H")
         self.places = storage["places"]
         self.destinations = storage["destinations"]
         self.seconds = storage["seconds"]
