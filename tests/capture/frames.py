@@ -1,7 +1,12 @@
 """Frames built by hand for the scan's tests: link headers, tags, IP, and what advertisements look like in them."""
 
+import random
 import struct
+from typing import TypeVar
 
+Drawn = TypeVar("Drawn")
+
+HOST_MAC = bytes.fromhex("020000000002")
 SOURCE_MAC = bytes.fromhex("00005e000133")
 GROUP_MAC = bytes.fromhex("01005e000012")
 A, B, VIP = bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), bytes((10, 0, 0, 254))
@@ -81,6 +86,35 @@ def arp(
     operation: int, sender: bytes = A, target: bytes = B, mac: bytes = SOURCE_MAC, asked: bytes = bytes(6)
 ) -> bytes:
     return struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + mac + sender + asked + target
+
+
+def everyday(number: int) -> tuple[bytes, int, int]:
+    """Frame ``number`` of unicast traffic, its link type and length: most to no port of interest, some odd or cut.
+
+    Half is what the scan's fast way out takes, the rest is just beside it.  Repeatable: case N is the same everywhere.
+    """
+    dice = random.Random(number)
+
+    def draw(usual: tuple[Drawn, ...], odd: tuple[Drawn, ...]) -> Drawn:
+        return dice.choice(usual if dice.random() < 0.9 else odd)
+
+    port = draw((443, 9000, dice.randrange(65536)), (1985, 2029, 3222, 3780, 3781, 4789, 6081, 8472, 8848))
+    protocol = draw((6, 17, 17, 1), (2, 4, 41, 47, 51, 58, 112, 137, 240))
+    segment = udp(port, dice.randbytes(draw((20, 300), (0, 4))))
+    tpid = draw((0x8100,), (0x88A8, 0x9100))
+    tags = [(tpid, dice.randrange(65536))] * draw((0, 1), (2, 5))
+    if dice.random() < 0.6:
+        flags = draw((0, 0x4000), (0x2000, 1, 0x1F00))
+        total = draw((None,), (0, 19, 20, 27, 28, 256))
+        packet = ipv4(segment, protocol, destination=B, flags=flags, total=total, options=draw((b"",), (bytes(4),)))
+        frame = bytearray(tagged(packet, *tags, destination=HOST_MAC))
+    else:
+        packet = ipv6(segment, protocol, destination=A6)
+        frame = bytearray(tagged(packet, *tags, ethertype=0x86DD, destination=HOST_MAC))
+    for _ in range(draw((0,), (1, 2))):
+        frame[dice.randrange(42)] ^= 1 << dice.randrange(8)
+    del frame[draw((len(frame),), tuple(range(12, 70))) :]
+    return bytes(frame), 1, len(frame) + draw((0,), (-5, 100))
 
 
 def trailer(seconds: int, counter: int) -> bytes:

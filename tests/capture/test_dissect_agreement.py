@@ -1,12 +1,12 @@
 """The scan leaves every frame where `dissect` leaves it, and names what stops it in the same words."""
 
 import os
-import struct
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
-from tests.capture import files
+from tests.capture import files, frames
 from tests.fuzz.test_wire import mutated
 from vrrpwatch.core.frames import Kind, unpack_vlans
 from vrrpwatch.wire.ip import UDP
@@ -53,13 +53,16 @@ def kind_of(packet: Packet) -> Kind:
     return PROTOCOLS.get(packet.protocol or 0, Kind.IP)
 
 
-def agree(first: int, count: int, wanted: frozenset[Kind]) -> None:
-    """Reads ``count`` cases as one pcapng capture, an interface each, and takes each apart beside it."""
+Maker = Callable[[int], tuple[bytes, int, int]]
+
+
+def agree(first: int, count: int, wanted: frozenset[Kind], made: Maker = mutated) -> None:
+    """Reads ``count`` cases of ``made`` as one pcapng capture, an interface each, and takes each apart beside it."""
     packets: dict[int, tuple[bytes, Packet]] = {}
     capture = [files.section()]
     links: dict[int, int] = {}
     for number in range(count):
-        frame, linktype, length = mutated(first + number)
+        frame, linktype, length = made(first + number)
         linktype &= 0xFFFF
         length = max(0, min(length, 0x7FFFFFFF))
         if linktype not in links:
@@ -91,19 +94,26 @@ def agree(first: int, count: int, wanted: frozenset[Kind]) -> None:
     assert int(result.flows["packets"].sum()) == sum(p.group for _, p in packets.values())
 
 
+@pytest.mark.parametrize("made", [mutated, frames.everyday])
 @pytest.mark.parametrize("wanted", [files.EVERYTHING, files.OF_INTEREST], ids=["everything", "of interest"])
-def test_mutated_frames(wanted: frozenset[Kind]) -> None:
+def test_frames_taken_apart(wanted: frozenset[Kind], made: Maker) -> None:
     for first in range(0, CASES, STRETCH):
-        agree(first, min(STRETCH, CASES - first), wanted)
+        agree(first, min(STRETCH, CASES - first), wanted, made)
 
 
-def test_ports_of_no_interest_beside_those_of_interest() -> None:
+@pytest.mark.parametrize("tags", [(), ((0x8100, 10),), ((0x88A8, 100), (0x8100, 10))])
+@pytest.mark.parametrize("family", [4, 6])
+def test_ports_of_no_interest_beside_those_of_interest(family: int, tags: tuple[tuple[int, int], ...]) -> None:
     """The fast way out looks at the upper octet of a port only: every port must still come out right."""
-    frames = []
-    for port in range(65536):
-        packet = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0, 0, 64, 17, 0) + bytes(8)
-        frames.append(bytes(12) + b"\x08\0" + packet + struct.pack("!HHHH", 9, port, 8, 0))
+    packets = (
+        frames.ipv4(frames.udp(port, b""), 17, destination=frames.B)
+        if family == 4
+        else frames.ipv6(frames.udp(port, b""), 17, destination=frames.A6)
+        for port in range(65536)
+    )
+    ethertype = 0x0800 if family == 4 else 0x86DD
+    sent = (frames.tagged(packet, *tags, ethertype=ethertype, destination=frames.HOST_MAC) for packet in packets)
     wanted = frozenset((Kind.CONNTRACKD, Kind.IPVS, Kind.HSRP, Kind.GLBP))
-    result = files.read(files.pcap(frames), wanted=wanted)
+    result = files.read(files.pcap(sent), wanted=wanted)
     assert [int(row["packet"]) - 1 for row in result.frames] == [1985, 2029, 3222, 3780, 3781, 8848]
     assert result.skipped == {"vxlan": 2, "geneve": 1}

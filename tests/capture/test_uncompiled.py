@@ -26,7 +26,8 @@ def same(data: bytes) -> None:
 
 
 def captures() -> Iterator[bytes]:
-    """Mutated frames as pcap of each link type and as pcapng of them all."""
+    """Mutated frames as pcap of each link type and as pcapng of them all, and everyday ones as pcap."""
+    yield files.pcap((frames.everyday(number)[0] for number in range(2000)), step=7 * 10**8)
     for linktype in (0, 1, 9, 51, 101, 113, 276):
         yield files.pcap((mutated(number)[0] for number in range(200)), linktype, step=7 * 10**8)
     yield files.section() + b"".join(
@@ -41,13 +42,13 @@ def test_the_other_scan_comes_from_its_source() -> None:
     assert (scanner.__module__, hasher.__module__) == ("uncompiled_scan", "uncompiled_fingerprint")
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(9))
 def test_mutated_frames(number: int) -> None:
     same(list(captures())[number])
 
 
 def test_mutated_files() -> None:
-    seeds = list(captures())
+    seeds = list(captures())[1:]
     for number in range(60):
         dice = random.Random(number)
         data = bytearray(dice.choice(seeds)[: dice.randrange(2000, 8000)])
