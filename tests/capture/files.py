@@ -181,8 +181,20 @@ def read(
 ) -> Read:
     """Reads a capture from memory, in pieces of at most ``size`` bytes."""
     reader = CaptureReader(NAME, 0, wanted=wanted, stream=Pieces(data, size), secret=secret, code=code)
-    batches = tuple(reader.batches())
-    return Read(batches, reader.format, reader.packets, reader.bytes, reader.interfaces, reader.dropped, reader.damage)
+    return Read(
+        kept(reader.batches()),
+        reader.format,
+        reader.packets,
+        reader.bytes,
+        reader.interfaces,
+        reader.dropped,
+        reader.damage,
+    )
+
+
+def kept(batches: Iterable[Batch]) -> tuple[Batch, ...]:
+    """Batches with arrays of their own: a reader only lends them."""
+    return tuple(batch._replace(frames=batch.frames.copy(), data=batch.data.copy()) for batch in batches)
 
 
 def rows(data: bytes, names: Sequence[str]) -> list[tuple[int, ...]]:

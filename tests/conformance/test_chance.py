@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.capture.files import kept
 from tests.conformance.stage import Case
 from tests.conformance.test_findings import SEGMENT, cut_anywhere, cut_at, whole
 from vrrpwatch.capture.session import WANTED
@@ -58,7 +59,7 @@ def stretch(chance: random.Random) -> dict[str, Any]:
 def test_cutting_anything_anywhere_changes_nothing(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     _, analysis = whole(anything(chance), tmp_path)
-    batches = list(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
+    batches = kept(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
     for _ in range(6):
         engine = Engine(EngineOptions(lambda _source, _interface, _ifindex: SEGMENT))
         for batch in batches:
@@ -109,7 +110,7 @@ def _repeated(chance: random.Random) -> dict[str, Any]:
 def test_what_is_looked_at_together_counts_as_if_it_were_alone(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     _, analysis = whole(busy(chance), tmp_path)
-    batches = list(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
+    batches = kept(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
     alone = [part for batch in batches for part in cut_at(batch, list(range(1, len(batch.frames))))]
     pieces = [[part for batch in batches for part in cut_anywhere(batch, chance)] for _ in range(6)]
     for parts in (alone, *pieces):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.capture.files import kept
 from tests.conformance.stage import START, Case, Sent, pcap, pcapng, play
 from vrrpwatch.capture.session import WANTED, Options, analyse
 from vrrpwatch.capture.sources import Facts, read_here
@@ -174,7 +175,7 @@ def test_cutting_batches_anywhere_changes_nothing(case: Case, tmp_path: Path) ->
     def learn(_source: int, facts: Facts) -> None:
         known[:] = [facts]
 
-    batches = list(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, learn))
+    batches = kept(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, learn))
     losses: tuple[Loss, ...] = tuple(loss for batch in batches for loss in batch.losses)
     chosen = options(case)
 

@@ -34,7 +34,7 @@ class Storage:
             "ah_offsets": _words("q", scan.MAX_ROWS),
             "keys": _words("Q", scan.MAX_ENTRIES * scan.KEY_WORDS),
             "sums": _words("q", scan.MAX_ENTRIES * scan.SUM_WORDS),
-            "slots": _words("q", scan.MAX_ENTRIES * 2),
+            "slots": zeros(scan.MAX_ENTRIES * 4).cast("H"),
             "places": _words("q", scan.MAX_ENTRIES),
             "destinations": _words("q", scan.MAX_ENTRIES),
             "seconds": _words("q", scan.MAX_SECONDS * scan.SECOND_WORDS),
@@ -49,7 +49,7 @@ class Storage:
         self.hasher.attach(self.tables)
 
     def take(self, interfaces: tuple[Interface, ...], losses: tuple[Loss, ...]) -> Batch:
-        """The batch of everything scanned since the last one."""
+        """The batch of everything scanned since the last one, its frames lent until the scan goes on."""
         scanner = self.scanner
         counted = scanner.packets > 0
         flows, seconds = self._volume(scanner.entries, scanner.left)
@@ -63,7 +63,7 @@ class Storage:
             first=scanner.first if counted else None,
             last=scanner.last if counted else None,
             frames=self._frames(scanner.kept),
-            data=np.frombuffer(self.arena, np.uint8, scanner.used).copy(),
+            data=np.frombuffer(self.arena, np.uint8, scanner.used),
             flows=flows,
             seconds=seconds,
             steps=tuple(ClockStep(self.source, *step) for step in scanner.steps),
@@ -75,7 +75,7 @@ class Storage:
 
     def _frames(self, count: int) -> NDArray[np.void]:
         self.hasher.hash(count)
-        return np.frombuffer(self.tables["rows"], FRAME, count).copy()
+        return np.frombuffer(self.tables["rows"], FRAME, count)
 
     def _volume(self, count: int, left: int) -> tuple[NDArray[np.void], NDArray[np.void]]:
         keys = self._table("keys", np.uint64, count, scan.KEY_WORDS)

@@ -78,7 +78,10 @@ class CaptureReader:
         self._long = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Yields the capture's batches in order; raises :class:`CaptureError` where it cannot be read at all."""
+        """Yields the capture's batches in order, each good until the next is asked for.
+
+        Raises :class:`CaptureError` where it cannot be read at all.
+        """
         self._source = source = Source(self._input or open_capture(self.path))
         try:
             self._open(source)

@@ -317,7 +317,7 @@ class Scanner:
         self.keys = storage["keys"]
         self.sums = storage["sums"]
         # Sixteen bits number every entry, and the smaller the table the more of it stays in the core's cache.
-        self.slots = storage["slots"].cast("B").cast("H")
+        self.slots = storage["slots"]
         self.places = storage["places"]
         self.destinations = storage["destinations"]
         self.seconds = storage["seconds"]

@@ -151,6 +151,8 @@ class ClockStep(NamedTuple):
 class Batch(NamedTuple):
     """A stretch of one source: every packet in it is either a row of ``frames`` or counted.
 
+    ``frames`` and ``data`` are lent by the reader until the next batch is asked for; who keeps them copies them.
+
     ``first`` and ``last`` are the least and greatest instants of all its packets (``None`` for a batch without any).
     ``skipped`` counts by name the frames that the scan could not follow.
     """
