@@ -1,0 +1,1 @@
+"""The terminal dashboard: screens over a view of what goes on."""

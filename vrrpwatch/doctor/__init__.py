@@ -1,0 +1,1 @@
+"""Checks whether this host and its network can carry VRRP and CARP at all."""

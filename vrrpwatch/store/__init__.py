@@ -1,0 +1,1 @@
+"""The journal: what was observed, kept in a database across restarts and sensors."""
