@@ -40,7 +40,7 @@ class News(NamedTuple):
 
 
 class GroupRow(NamedTuple):
-    """One line of an overview; ``jitter`` is how far the newest gaps strayed from the interval, ``severity`` the gravest."""
+    """One line of an overview; ``jitter`` is how far the newest gaps strayed from the interval."""
 
     key: GroupKey
     state: GroupState
