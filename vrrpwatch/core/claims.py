@@ -154,6 +154,11 @@ class History:
                 return claim
         return None
 
+    def newest(self, segment: str, ip: IPAddress) -> Claim | None:
+        """The last gratuitous claim of ``ip``, as far as is remembered."""
+        claims = self._by_ip.get((segment, ip))
+        return claims[-1] if claims else None
+
     def between(self, segment: str, ip: IPAddress, start: Instant, end: Instant) -> Iterator[Claim]:
         """The gratuitous claims of one address from ``start`` to ``end``, both included."""
         return (claim for claim in self._by_ip.get((segment, ip), ()) if start <= claim.at <= end)

@@ -8,12 +8,12 @@ neighbours (ARP and ND), membership (IGMP and MLD) and volume.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vrrpwatch.core.analysis import Analysis, Listener, Segment, SourceInfo, Totals
+from vrrpwatch.core.analysis import Analysis, GroupInfo, Listener, Segment, SourceInfo, Totals, VolumeInfo
 from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.checks import Checks
 from vrrpwatch.core.findings import Findings
@@ -22,8 +22,9 @@ from vrrpwatch.core.intake import Copy, Delivery, Intake, RefusedPiece, Signed
 from vrrpwatch.core.leaks import Leaks
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.membership import Membership
-from vrrpwatch.core.model import Evidence, GroupKey, Instant, Run, SpeakerKey
+from vrrpwatch.core.model import Event, Evidence, GroupKey, GroupState, Instant, Run, Seconds, SpeakerKey
 from vrrpwatch.core.neighbours import Neighbours
+from vrrpwatch.core.news import Member, Neighbour, QuerierInfo, Second
 from vrrpwatch.core.runs import Piece, join
 from vrrpwatch.core.sightings import Answers, Sighting
 from vrrpwatch.core.volume import Volume
@@ -44,7 +45,11 @@ InterfaceName = Callable[[int, int, int], str]
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """``interface_name`` maps (source, interface, cooked ifindex) to a name; ``losses`` come from a former pass."""
+    """``interface_name`` maps (source, interface, cooked ifindex) to a name; ``losses`` come from a former pass.
+
+    A ``live`` engine also tells what goes on while it does; reports from the hosts in ``own`` are left unheard: they
+    are those of the observer itself.
+    """
 
     interface_name: InterfaceName
     policy: "Policy | None" = None
@@ -52,6 +57,19 @@ class EngineOptions:
     budget: float | None = None
     reveal: bool = False
     losses: tuple[Loss, ...] = ()
+    live: bool = False
+    own: frozenset[IPAddress] = frozenset()
+
+
+class Standing(NamedTuple):
+    """How a group stands: its master with priority and interval, if it has one, and when and how often it was heard."""
+
+    state: GroupState
+    master: IPAddress | None
+    priority: int | None
+    interval: Seconds | None
+    last: Instant
+    adverts: int
 
 
 class Engine:
@@ -64,7 +82,7 @@ class Engine:
         self._membership = Membership(self.findings)
         self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
         self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
-        self._volume = Volume(self.findings, options.budget, options.policy)
+        self._volume = Volume(self.findings, options.budget, options.policy, live=options.live)
         self._authenticity = _authenticity(options, self.findings)
         self._leaks = Leaks(self.findings)
         self._census = Census()
@@ -75,6 +93,8 @@ class Engine:
         self._now: Instant | None = None
         self._packets = self._bytes = self._multicast_packets = self._multicast_bytes = 0
         self.losses: list[Loss] = []
+        # Who is told of every piece of a run, as it is heard.
+        self.listener: Callable[[Piece], None] | None = None
 
     def feed(self, batch: Batch) -> None:
         """Takes in the next stretch of traffic, from wherever it is: one source, or several merged by time."""
@@ -100,6 +120,71 @@ class Engine:
             # The batch's greatest instant may be from before the step.
             self._advance(int(rows["at"].max()))
 
+    def tick(self, now: Instant) -> None:
+        """All packets before ``now`` have been fed: silence until then takes effect, and its seconds are over."""
+        if self._now is not None and now > self._now:
+            self._advance(now)
+            self._volume.close(now)
+
+    def take_events(self) -> tuple[Event, ...]:
+        """What was decided since this was asked last, in the order of the decisions; it is told only once."""
+        return self._mastership.take_events()
+
+    def take_seconds(self) -> Iterator[Second]:
+        """What was added to the seconds of each destination since this was asked last; only of a live engine."""
+        return self._volume.take_fresh()
+
+    @property
+    def now(self) -> Instant:
+        """The latest instant heard of, 0 before there was any."""
+        return self._now or 0
+
+    @property
+    def totals(self) -> Totals:
+        return Totals(
+            self._packets, self._bytes, self._multicast_packets, self._multicast_bytes, self._census.adverts()
+        )
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What was forgotten because there was too much of it, by name."""
+        return {name: count for name, count in self._evictions() if count}
+
+    def group(self, key: GroupKey) -> GroupInfo | None:
+        """A group as it is now."""
+        record = self._census.groups.get(key)
+        if record is None:
+            return None
+        witnesses = Witnesses(self._listeners, self._neighbours.learnt, self._authentic)
+        return describe(key, record, self._mastership.trackers.get(key), witnesses, self.now)
+
+    def standing(self, key: GroupKey) -> Standing | None:
+        """The same in short."""
+        record, tracker = self._census.groups.get(key), self._mastership.trackers.get(key)
+        if record is None or tracker is None:
+            return None
+        state, master = tracker.state(), tracker.master
+        voice = None if master is None or master.ended == "resigned" else master
+        if voice is None:
+            return Standing(state, None, None, None, record.last, record.adverts)
+        advert = voice.advert
+        return Standing(state, voice.key.ip, advert.priority, advert.interval, record.last, record.adverts)
+
+    def multicast(self) -> tuple[VolumeInfo, ...]:
+        return self._volume.results()
+
+    def budget(self, segment: str) -> float:
+        return self._volume.budget(segment)
+
+    def neighbours(self, key: GroupKey) -> tuple[Neighbour, ...]:
+        return tuple(self._neighbours.pointing(key))
+
+    def members(self) -> tuple[Member, ...]:
+        return tuple(self._membership.members())
+
+    def queriers(self) -> tuple[QuerierInfo, ...]:
+        return tuple(self._membership.queriers())
+
     def finish(self, sources: Sequence[SourceInfo]) -> Analysis:
         """Judges what is left as of the last packet; ``sources`` go into the result as they are."""
         now = self._now or 0
@@ -112,23 +197,17 @@ class Engine:
         for flow in self._volume.flows():
             self._membership.flowing(flow.segment, flow.destination, flow.first, flow.last, flow.packets, None)
         self._membership.finish(now)
-        witnesses = Witnesses(self._listeners, self._neighbours.learnt, self._authentic)
-        groups = tuple(
-            describe(key, record, self._mastership.trackers.get(key), witnesses, now)
-            for key, record in self._census.groups.items()
-        )
+        groups = (self.group(key) for key in self._census.groups)
         return Analysis(
             sources=tuple(sources),
             segments=tuple(sorted(set(self._segments.values()), key=lambda s: (s.interface, s.vlans))),
-            groups=tuple(sorted(groups, key=lambda g: g.key)),
+            groups=tuple(sorted((group for group in groups if group is not None), key=lambda group: group.key)),
             events=tuple(self._mastership.events),
             findings=self.findings.all(),
             multicast=self._volume.results(),
-            totals=Totals(
-                self._packets, self._bytes, self._multicast_packets, self._multicast_bytes, self._census.adverts()
-            ),
+            totals=self.totals,
             skipped=self._all_skipped(),
-            evicted={name: count for name, count in self._evictions() if count},
+            evicted=self.evicted,
         )
 
     def _all_skipped(self) -> dict[str, int]:
@@ -283,6 +362,8 @@ class Engine:
         if closed is not None:
             self._close(closed)
         self._census.count(piece)
+        if self.listener is not None:
+            self.listener(piece)
         if fresh:
             self._checks.started(run)
             self._neighbours.advertised(advert, piece.first)
@@ -323,7 +404,7 @@ class Engine:
                 self._neighbours.arp(segment, at, evidence, packet.source_mac, message)
             case MembershipQuery() if packet.network is not None:
                 self._membership.query(segment, at, evidence, packet.network.source, message)
-            case MembershipReport() if packet.network is not None:
+            case MembershipReport() if packet.network is not None and packet.network.source not in self._options.own:
                 self._membership.report(segment, at, evidence, packet.network.source, packet.source_mac, message)
             case MembershipQuery() | MembershipReport():
                 pass

@@ -1,6 +1,7 @@
 """The register of findings: every rule's name and severity, and one entry per subject however often it is shown."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from vrrpwatch.core.model import Evidence, Finding, GroupKey, Instant, Severity
@@ -56,6 +57,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, GroupKey | None, str], Finding] = {}
+        self._grown: dict[int, Finding] = {}
         self.evicted = 0
 
     def add(
@@ -92,7 +94,20 @@ class Findings:
         if room > 0:
             fresh = dict.fromkeys(item for item in evidence if item not in found.evidence)
             found.evidence += tuple(fresh)[:room]
+        self._grown[id(found)] = found
         return found
+
+    def extend(self, found: Finding, last: Instant, summary: str) -> None:
+        """What was raised lasts until ``last``, as ``summary`` says."""
+        found.last = max(found.last, last)
+        found.summary = summary
+        self._grown[id(found)] = found
+
+    def grown(self) -> tuple[Finding, ...]:
+        """Copies of what was raised or added to since this was asked last, in the order of that."""
+        grown = tuple(replace(found) for found in self._grown.values())
+        self._grown.clear()
+        return grown
 
     def get(self, rule: str, segment: str, group: GroupKey | None, subject: str) -> Finding | None:
         return self._found.get((rule, segment, group, subject))

@@ -69,6 +69,12 @@ class Mastership:
             self.trackers[group].finish(now)
         self.events.sort(key=lambda e: (e.at, e.source, e.packet, e.kind != "master-resigned", str(e.group)))
 
+    def take_events(self) -> tuple[Event, ...]:
+        """What was decided since this was asked last, in the order of the decisions; it is not kept."""
+        taken = tuple(self.events)
+        self.events.clear()
+        return taken
+
     def resynchronise(self, now: Instant) -> None:
         """The capture's clock was stepped back to ``now``."""
         self._due.clear()

@@ -4,6 +4,7 @@ RFC 3376 and RFC 3810 (hosts and queriers), RFC 4541 (what snooping switches mak
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Address
 from typing import Final, Literal
@@ -11,6 +12,7 @@ from typing import Final, Literal
 from vrrpwatch.core.analysis import Listener
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import NANOSECONDS, Evidence, Instant, Seconds, nanoseconds
+from vrrpwatch.core.news import Member, QuerierInfo
 from vrrpwatch.wire.values import IPAddress, Mac, MembershipQuery, MembershipReport
 
 Family = Literal[4, 6]
@@ -177,6 +179,18 @@ class Membership:
         present = [member.listener for member in members if not self._expired(member, group, link)]
         return tuple(sorted(present, key=lambda listener: (listener.joined, int(listener.ip))))
 
+    def members(self) -> Iterator[Member]:
+        """Everybody who is in a group now, the one heard from last at the end."""
+        for (segment, address, ip), member in self._members.items():
+            if not self._expired(member, self._groups[segment, address], self._links.get((segment, address.version))):
+                yield Member(segment, address, ip, member.listener.mac, member.listener.joined)
+
+    def queriers(self) -> Iterator[QuerierInfo]:
+        """Who asks on each link, the one that asked last at the end."""
+        for (segment, family), link in self._links.items():
+            for ip, querier in link.queriers.items():
+                yield QuerierInfo(segment, _protocol(family), ip, querier.last)
+
     def advance(self, now: Instant) -> None:
         """Time has passed: raises no-querier where its time has come."""
         self._now = max(self._now, now)
@@ -286,11 +300,12 @@ class Membership:
     def _extend(self, segment: str, protocol: str, link: _Link, until: Instant) -> None:
         found = self._findings.get("no-querier", segment, None, protocol)
         if found is not None:
-            found.last = max(found.last, until)
             link.longest = max(link.longest, (until - link.since) // NANOSECONDS)
-            found.summary = (
+            self._findings.extend(
+                found,
+                until,
                 f"hosts report {protocol.upper()} memberships but nobody queried for {link.longest} s: "
-                "snooping switches will forget the members"
+                "snooping switches will forget the members",
             )
 
     def _compare(

@@ -5,6 +5,7 @@ addresses before it first advertises, and trackers say who is master only once t
 """
 
 import heapq
+from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
@@ -13,6 +14,7 @@ from vrrpwatch.core.claimants import Group, Roster, Tenure, Truce
 from vrrpwatch.core.claims import Bindings, Claim, History, is_virtual
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import Advert, Evidence, GroupKey, Instant, Seconds, nanoseconds
+from vrrpwatch.core.news import Neighbour
 from vrrpwatch.core.sightings import Answers
 from vrrpwatch.wire.values import Arp, IPAddress, Ipv6, Mac, NeighbourAdvertisement, NeighbourSolicitation, Packet
 
@@ -63,6 +65,20 @@ class Neighbours:
         """The virtual addresses of a CARP group: its advertisements do not tell them, its masters announce them."""
         known = self._roster.get(group)
         return tuple(known.learnt) if known is not None else ()
+
+    def pointing(self, group: GroupKey) -> Iterator[Neighbour]:
+        """For each of the group's addresses who announced it last, and whether that is where it should point."""
+        known = self._roster.get(group)
+        if known is None:
+            return
+        tenure = known.tenures[-1] if known.tenures else None
+        master = tenure.master if tenure is not None else None
+        for address in (*known.addresses, *known.learnt):
+            claim = self._history.newest(group.segment, address)
+            if claim is not None:
+                owners = self._roster.owners(known, claim.mac)
+                right = claim.mac in known.virtual or master in owners
+                yield Neighbour(address, claim.mac, claim.at, right if master is not None else None)
 
     def arp(self, segment: str, at: Instant, evidence: Evidence, source_mac: Mac | None, arp: Arp) -> None:
         """An ARP packet: replies and gratuitous ones claim the sender's address, all tell what host a MAC is of."""

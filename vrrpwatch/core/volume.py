@@ -3,6 +3,7 @@
 Rows may be cut, merged and shuffled in any way within ``window`` seconds: the results are those of the traffic.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple, Protocol
@@ -15,6 +16,7 @@ from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.ledger import Column, Ledger, grouped
 from vrrpwatch.core.model import NANOSECONDS, Instant
 from vrrpwatch.core.names import protocol_name
+from vrrpwatch.core.news import Second
 from vrrpwatch.core.register import (
     MAX_DESTINATIONS,
     MAX_ORIGINS,
@@ -78,6 +80,8 @@ class Volume:
         budget: float | None = None,
         budgets: Budgets | None = None,
         window: int = 120,
+        *,
+        live: bool = False,
     ) -> None:
         self._findings = findings
         self._budget = DEFAULT_BUDGET if budget is None else budget
@@ -102,6 +106,7 @@ class Volume:
         self._closed = -_FAR
         self._excesses: dict[int, _Excess] = {}
         self._evicted = 0
+        self._fresh = Ledger(np.add, np.add) if live else None
 
     @property
     def evicted(self) -> int:
@@ -141,6 +146,8 @@ class Volume:
         self._place(known)
         packets, size, seconds = (rows[name].astype(np.int64) for name in ("packets", "bytes", "second"))
         self._seconds.add((seconds << _SHIFT) | flows, packets, size)
+        if self._fresh is not None:
+            self._fresh.add((seconds << _SHIFT) | flows, packets, size)
         spent = rows["redundancy"] != 0
         if spent.any():
             self._spent.add((seconds[spent] << _SHIFT) | self._segment[flows[spent]], packets[spent])
@@ -157,6 +164,24 @@ class Volume:
         """Notes the segments of the destinations from ``known`` on."""
         for flow, destination in enumerate(self._register.destinations[known:], known):
             self._segment[flow] = destination.segment
+
+    def budget(self, segment: str) -> float:
+        """Packets/s of redundancy and state-sync multicast that ``segment`` may carry."""
+        own = self._budgets.budget_for(segment) if self._budgets is not None else None
+        return self._budget if own is None else own
+
+    def close(self, now: Instant) -> None:
+        """No more will come of the seconds before ``now``: judges what they spent."""
+        self._close(now // NANOSECONDS)
+
+    def take_fresh(self) -> Iterator[Second]:
+        """What was added to each destination's seconds since this was asked last, by time; for live volumes."""
+        if self._fresh is None or not len(self._fresh):
+            return
+        keys, (packets, size) = self._fresh.merged()
+        self._fresh = Ledger(np.add, np.add)
+        for key, count, octets in zip(keys.tolist(), packets.tolist(), size.tolist(), strict=True):
+            yield Second(*self._register.name(key & _MASK), key >> _SHIFT, count, octets)
 
     def finish(self) -> None:
         """The traffic is over: closes every second, so that all findings are raised as they stay."""
@@ -295,7 +320,7 @@ class Volume:
         if not len(keys):
             return
         (packets,) = columns
-        budgets = np.array([self._budget_of(name) for name in self._register.segments])
+        budgets = np.array([self.budget(name) for name in self._register.segments])
         exceeding = packets > budgets[keys & _MASK]
         segments, seconds, packets = keys[exceeding] & _MASK, keys[exceeding] >> _SHIFT, packets[exceeding]
         for segment in sorted(set(segments.tolist())):
@@ -319,7 +344,7 @@ class Volume:
             count=count,
             summary=(
                 f"redundancy and state-sync multicast peaks at {excess.peak} packets/s, "
-                f"the budget is {self._budget_of(name):g}; most of it in all: {share} packets of {who}"
+                f"the budget is {self.budget(name):g}; most of it in all: {share} packets of {who}"
             ),
         )
 
@@ -330,10 +355,6 @@ class Volume:
         sent = np.where(places == segment, self._talked[: len(talkers)], 0)
         most = int(sent.max())
         return most, min(self._register.describe(talker) for talker in np.flatnonzero(sent == most).tolist())
-
-    def _budget_of(self, segment: str) -> float:
-        own = self._budgets.budget_for(segment) if self._budgets is not None else None
-        return self._budget if own is None else own
 
 
 def _widen(keys: Column, columns: tuple[Column, ...]) -> tuple[Column, tuple[Column, ...], int]:
