@@ -1,6 +1,7 @@
 """Segments where anything happens, by seeded chance: however their captures are cut, the verdict is the same."""
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.conformance.test_findings import SEGMENT, cut_anywhere, cut_at, whole
 from vrrpwatch.capture.session import WANTED
 from vrrpwatch.capture.sources import read_here
 from vrrpwatch.core.engine import Engine, EngineOptions
+from vrrpwatch.core.monitor import Monitor
+from vrrpwatch.core.news import News
 
 KINDS = ("vrrp", "vrrp", "vrrp", "vrrp", "unicast", "carp", "ipv6", "arp", "na", "query", "report")
 
@@ -66,6 +69,35 @@ def test_cutting_anything_anywhere_changes_nothing(seed: int, tmp_path: Path) ->
             for part in cut_anywhere(batch, chance):
                 engine.feed(part)
         assert engine.finish(analysis.sources) == analysis
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_listening_gives_what_the_recording_gives(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    _, analysis = whole(anything(chance), tmp_path)
+    batches = kept(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
+    monitor = Monitor(EngineOptions(lambda _source, _interface, _ifindex: SEGMENT))
+    told: list[News] = []
+    parts = [part for batch in batches for part in cut_anywhere(batch, chance)]
+    for place, part in enumerate(parts):
+        monitor.feed(part)
+        # Between two packets the clock goes on.
+        ahead = min((int(later.frames["at"].min()) for later in parts[place + 1 :] if len(later.frames)), default=0)
+        monitor.tick(monitor.now + int((ahead - monitor.now) * chance.random()))
+        told.append(monitor.news())
+    last, rest = monitor.finish(analysis.sources)
+    told.append(last)
+    order = {event: place for place, event in enumerate(analysis.events)}
+    assert sorted((event for news in told for event in news.events), key=order.__getitem__) == list(analysis.events)
+    found = {finding.id: finding for news in told for finding in news.findings}
+    assert found == {finding.id: finding for finding in analysis.findings}
+    assert rest._replace(events=analysis.events) == analysis
+    counted = Counter[tuple[str, str]]()
+    for news in told:
+        for second in news.seconds:
+            counted[second.segment, second.destination] += second.packets
+    assert counted == {(flow.segment, flow.destination): flow.packets for flow in analysis.multicast}
+    assert {group.key: group for news in told for group in news.groups} == {group.key: group for group in rest.groups}
 
 
 def busy(chance: random.Random) -> Case:

@@ -86,7 +86,7 @@ class Engine:
         self._authenticity = _authenticity(options, self.findings)
         self._leaks = Leaks(self.findings)
         self._census = Census()
-        self._intake = Intake(self._segment_id, signed=options.keys is not None)
+        self._intake = Intake(self.segment_of, signed=options.keys is not None)
         self._segments: dict[tuple[int, int, int, int], Segment] = {}
         self._copies: dict[tuple[GroupKey, IPAddress], list[tuple[Instant, Evidence]]] = {}
         self._skipped: dict[str, int] = {}
@@ -106,7 +106,7 @@ class Engine:
             self._skipped[name] = self._skipped.get(name, 0) + count
         for loss in batch.losses:
             self._lost_packets(loss)
-        self._volume.add(batch.flows, batch.seconds, self._segment_id)
+        self._volume.add(batch.flows, batch.seconds, self.segment_of)
         rows = batch.frames
         for step in batch.steps:
             before = (rows["source"] != step.source) | (rows["packet"] < step.packet)
@@ -239,7 +239,7 @@ class Engine:
             return None, None
         return self._authenticity.verdict(group, speaker), self._authenticity.addresses(group, speaker)
 
-    def _segment_id(self, source: int, interface: int, ifindex: int, vlans: int) -> str:
+    def segment_of(self, source: int, interface: int, ifindex: int, vlans: int) -> str:
         key = (source, interface, ifindex, vlans)
         segment = self._segments.get(key)
         if segment is None:
