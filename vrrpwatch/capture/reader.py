@@ -51,8 +51,12 @@ class CaptureReader:
         stream: Stream | None = None,
         secret: tuple[int, int] = SECRET,
         code: Code | None = None,
+        batch_bytes: int | None = None,
     ) -> None:
-        """Opens nothing yet.  ``stream`` is read in place of the file; ``code`` is for tests (see :class:`Storage`)."""
+        """Opens nothing yet.  ``stream`` is read in place of the file; ``code`` is for tests (see :class:`Storage`).
+
+        A batch ends where a read does once so many bytes were read for it (``BATCH_BYTES``).
+        """
         self.path = path
         self.source = source
         self.format = ""
@@ -64,6 +68,7 @@ class CaptureReader:
         self._input = stream
         self._source: Source | None = None
         self._stream: Stream
+        self._batch_bytes = BATCH_BYTES if batch_bytes is None else batch_bytes
         self._storage = Storage(source, sum(1 << kind for kind in wanted), secret, code)
         self._scanner = self._storage.scanner
         self._sections = Sections(self._storage)
@@ -108,7 +113,7 @@ class CaptureReader:
                 if self._step_over():
                     self._position = walk(self._view, self._position, self._end)
                     status = self._scanner.status
-                if status == scan.FULL or self._base - flushed >= BATCH_BYTES:
+                if status == scan.FULL or self._base - flushed >= self._batch_bytes:
                     yield self._take()
                     flushed = self._base
                 elif status == scan.DAMAGED:

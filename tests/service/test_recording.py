@@ -1,0 +1,107 @@
+"""Recordings that play: what is to be seen at a moment is what an analysis up to that moment finds."""
+
+from pathlib import Path
+
+import pytest
+
+from vrrpwatch.capture.naming import Names
+from vrrpwatch.capture.session import Options, analyse
+from vrrpwatch.core.analysis import Analysis
+from vrrpwatch.core.engine import EngineOptions
+from vrrpwatch.core.frames import Loss
+from vrrpwatch.core.model import NANOSECONDS
+from vrrpwatch.service.recording import Recording
+
+
+def engine_options(names: Names, losses: tuple[Loss, ...]) -> EngineOptions:
+    return EngineOptions(names.interface, losses=losses)
+
+
+def recorded(*paths: Path) -> tuple[Recording, Analysis]:
+    texts = [str(path) for path in paths]
+    whole = analyse(texts, Options()).analysis
+    return Recording(texts, whole, engine_options, clock=lambda: 0.0), whole
+
+
+def to(recording: Recording, seconds: float) -> None:
+    """Goes there, and hears all up to it."""
+    recording.seek(recording.begin + int(seconds * NANOSECONDS))
+    while recording.move(0.0):
+        pass
+
+
+@pytest.fixture
+def captures(root: Path) -> Path:
+    return root / "captures"
+
+
+def test_at_its_end_all_is_seen_that_an_analysis_finds(captures: Path) -> None:
+    recording, whole = recorded(captures / "keepalived-crash.pcap")
+    to(recording, 1e6)
+    view = recording.view
+    assert (view.now, view.totals) == (recording.end, whole.totals)
+    assert list(view.events()) == list(whole.events)
+    assert [(finding.id, finding.count) for finding in view.findings()] == [
+        (finding.id, finding.count) for finding in whole.findings
+    ]
+    assert [row.key for row in view.rows()] == [group.key for group in whole.groups]
+    recording.close()
+
+
+def test_seeking_back_shows_what_was_then_and_forwards_what_came(captures: Path) -> None:
+    recording, whole = recorded(captures / "keepalived-crash.pcap")
+    change = next(event for event in whole.events if event.kind == "master-changed")
+    to(recording, 1e6)
+    before = (change.at - recording.begin) / NANOSECONDS - 0.1
+    for seconds, master in ((before, change.old), (before + 0.2, change.new), (before, change.old)):
+        to(recording, seconds)
+        assert recording.position == recording.begin + int(seconds * NANOSECONDS)
+        shown = [row.master for row in recording.view.rows() if row.key == change.group]
+        # A takeover is certain only once the old master's time is over.
+        assert shown == [master] or (master == change.new and shown == [change.old])
+        assert all(event.at <= recording.position for event in recording.view.events())
+    recording.close()
+
+
+def test_time_goes_as_fast_as_it_is_told_to(captures: Path) -> None:
+    recording, _ = recorded(captures / "keepalived-crash.pcap")
+    recording.move(1.5)
+    assert recording.position <= recording.begin + 1_500_000_000
+    recording.set_speed(1e9)
+    assert recording.speed == 10_000
+    recording.set_speed(0)
+    assert recording.speed == 0.1
+    recording.pause()
+    paused = recording.playing
+    recording.play()
+    assert (paused, recording.playing) == (False, True)
+    to(recording, 1e6)
+    # It stops at the end, and to play it then begins anew.
+    assert not recording.playing
+    recording.play()
+    recording.move(0.0)
+    assert (recording.playing, recording.position) == (True, recording.begin)
+    recording.close()
+
+
+def test_several_captures_play_as_one(captures: Path) -> None:
+    paths = sorted(captures.glob("keepalived-*.pcap"))[:3]
+    recording, whole = recorded(*paths)
+    to(recording, 1e9)
+    assert recording.view.totals == whole.totals
+    assert [(finding.id, finding.count) for finding in recording.view.findings()] == [
+        (finding.id, finding.count) for finding in whole.findings
+    ]
+    recording.close()
+
+
+def test_it_plays_by_itself_until_it_is_closed(captures: Path) -> None:
+    ticks = iter(range(1_000_000))
+    path = str(captures / "keepalived-crash.pcap")
+    whole = analyse([path], Options()).analysis
+    recording = Recording([path], whole, engine_options, speed=100.0, clock=lambda: float(next(ticks)))
+    recording.start()
+    recording.thread.join(0.01)
+    recording.close()
+    assert not recording.thread.is_alive()
+    assert recording.trouble is None
