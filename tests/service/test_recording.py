@@ -25,7 +25,7 @@ def recorded(*paths: Path) -> tuple[Recording, Analysis]:
 
 def to(recording: Recording, seconds: float) -> None:
     """Goes there, and hears all up to it."""
-    recording.seek(recording.begin + int(seconds * NANOSECONDS))
+    recording.seek(recording.first + int(seconds * NANOSECONDS))
     while recording.move(0.0):
         pass
 
@@ -39,7 +39,7 @@ def test_at_its_end_all_is_seen_that_an_analysis_finds(captures: Path) -> None:
     recording, whole = recorded(captures / "keepalived-crash.pcap")
     to(recording, 1e6)
     view = recording.view
-    assert (view.now, view.totals) == (recording.end, whole.totals)
+    assert (view.now, view.totals) == (recording.last, whole.totals)
     assert list(view.events()) == list(whole.events)
     assert [(finding.id, finding.count) for finding in view.findings()] == [
         (finding.id, finding.count) for finding in whole.findings
@@ -52,10 +52,10 @@ def test_seeking_back_shows_what_was_then_and_forwards_what_came(captures: Path)
     recording, whole = recorded(captures / "keepalived-crash.pcap")
     change = next(event for event in whole.events if event.kind == "master-changed")
     to(recording, 1e6)
-    before = (change.at - recording.begin) / NANOSECONDS - 0.1
+    before = (change.at - recording.first) / NANOSECONDS - 0.1
     for seconds, master in ((before, change.old), (before + 0.2, change.new), (before, change.old)):
         to(recording, seconds)
-        assert recording.position == recording.begin + int(seconds * NANOSECONDS)
+        assert recording.position == recording.first + int(seconds * NANOSECONDS)
         shown = [row.master for row in recording.view.rows() if row.key == change.group]
         # A takeover is certain only once the old master's time is over.
         assert shown == [master] or (master == change.new and shown == [change.old])
@@ -66,7 +66,7 @@ def test_seeking_back_shows_what_was_then_and_forwards_what_came(captures: Path)
 def test_time_goes_as_fast_as_it_is_told_to(captures: Path) -> None:
     recording, _ = recorded(captures / "keepalived-crash.pcap")
     recording.move(1.5)
-    assert recording.position <= recording.begin + 1_500_000_000
+    assert recording.position <= recording.first + 1_500_000_000
     recording.set_speed(1e9)
     assert recording.speed == 10_000
     recording.set_speed(0)
@@ -80,7 +80,7 @@ def test_time_goes_as_fast_as_it_is_told_to(captures: Path) -> None:
     assert not recording.playing
     recording.play()
     recording.move(0.0)
-    assert (recording.playing, recording.position) == (True, recording.begin)
+    assert (recording.playing, recording.position) == (True, recording.first)
     recording.close()
 
 

@@ -73,6 +73,10 @@ class Checks:
         self._sharing: dict[tuple[str, int], dict[GroupKey, None]] = {}
         self.evicted: dict[str, int] = {"groups": 0, "speakers": 0}
 
+    def obey(self, policy: "Policy | None") -> None:
+        """From now on another policy says who belongs where."""
+        self._policy = policy
+
     def started(self, run: Run) -> None:
         """A speaker begins to say what it was not saying until now; never called where a run was merely cut."""
         advert = run.advert

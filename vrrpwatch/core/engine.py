@@ -126,6 +126,11 @@ class Engine:
             self._advance(now)
             self._volume.close(now)
 
+    def obey(self, policy: "Policy | None") -> None:
+        """From now on another policy says what belongs where."""
+        self._checks.obey(policy)
+        self._volume.obey(policy)
+
     def take_events(self) -> tuple[Event, ...]:
         """What was decided since this was asked last, in the order of the decisions; it is told only once."""
         return self._mastership.take_events()

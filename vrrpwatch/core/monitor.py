@@ -7,7 +7,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from vrrpwatch.core.model import NANOSECONDS, Advert, Event, Finding, GroupKey, 
 from vrrpwatch.core.news import GroupRow, Member, Neighbour, News, QuerierInfo, RecentPacket
 from vrrpwatch.core.pulse import Pulse
 from vrrpwatch.core.runs import Piece
+
+if TYPE_CHECKING:
+    from vrrpwatch.core.policy import Policy
 
 # A group of which nothing changes is told anew this often, for its counts.
 REFRESH: Final = 10 * NANOSECONDS
@@ -89,6 +92,10 @@ class Monitor:
         """All packets before ``now`` have been fed."""
         self._engine.tick(now)
         self._digest()
+
+    def obey(self, policy: "Policy | None") -> None:
+        """From now on another policy says what belongs where."""
+        self._engine.obey(policy)
 
     def finish(self, sources: Sequence[SourceInfo]) -> tuple[News, Analysis]:
         """The traffic is over: the last news, and what an analysis gives of the whole but for events told before."""

@@ -170,6 +170,10 @@ class Volume:
         own = self._budgets.budget_for(segment) if self._budgets is not None else None
         return self._budget if own is None else own
 
+    def obey(self, budgets: Budgets | None) -> None:
+        """From now on other budgets hold for single segments."""
+        self._budgets = budgets
+
     def close(self, now: Instant) -> None:
         """No more will come of the seconds before ``now``: judges what they spent."""
         self._close(now // NANOSECONDS)

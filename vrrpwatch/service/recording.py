@@ -72,12 +72,12 @@ class Recording:
         self._losses = losses
         self._clock = clock
         self._step = min(max((total_size(paths) or 0) // STEPS, SHORTEST_STEP), LONGEST_STEP)
-        self.begin = min((source.first for source in whole.sources if source.first is not None), default=0)
-        self.end = max((source.last for source in whole.sources if source.last is not None), default=self.begin)
+        self.first = min((source.first for source in whole.sources if source.first is not None), default=0)
+        self.last = max((source.last for source in whole.sources if source.last is not None), default=self.first)
         self.marks: tuple[Instant, ...] = tuple(event.at for event in whole.events)
         self._lock = RLock()
-        self._wanted: Instant = self.begin
-        self._position: Instant = self.begin
+        self._wanted: Instant = self.first
+        self._position: Instant = self.first
         self._playing = True
         self._speed = speed
         self._open: list[Generator[Batch]] = []
@@ -102,8 +102,8 @@ class Recording:
         return self._speed
 
     def play(self) -> None:
-        if self._wanted >= self.end:
-            self.seek(self.begin)
+        if self._wanted >= self.last:
+            self.seek(self.first)
         self._playing = True
 
     def pause(self) -> None:
@@ -113,10 +113,10 @@ class Recording:
         """So many seconds of the recording in one second."""
         self._speed = min(max(speed, SLOWEST), FASTEST)
 
-    def seek(self, instant: Instant) -> None:
+    def seek(self, at: Instant) -> None:
         """Goes to an instant, as soon as all up to it was heard."""
         with self._lock:
-            self._wanted = min(max(instant, self.begin), self.end)
+            self._wanted = min(max(at, self.first), self.last)
 
     def start(self) -> None:
         self.thread.start()
@@ -142,16 +142,16 @@ class Recording:
     def move(self, seconds: float) -> bool:
         """Moves on by so many seconds of the recording and hears one step; whether there is more to hear."""
         with self._lock:
-            self._wanted = min(self._wanted + int(seconds * NANOSECONDS), self.end)
+            self._wanted = min(self._wanted + int(seconds * NANOSECONDS), self.last)
             if self._wanted < self._position:
                 self._feed, self._monitor = self._rewound()
                 self.view.replace(self._monitor)
-                self._position = self.begin
+                self._position = self.first
             more = self._hear(self._wanted)
             if not more:
                 self._monitor.tick(self._wanted)
                 self._position = self._wanted
-                self._playing = self._playing and self._wanted < self.end
+                self._playing = self._playing and self._wanted < self.last
             return more
 
     def _hear(self, until: Instant) -> bool:
