@@ -1,0 +1,77 @@
+"""A day of traffic through a monitor, as fast as it goes: ``python -m tests.bench.endurance`` says how memory grows."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from vrrpwatch.capture.files import Stream, open_capture
+from vrrpwatch.capture.reader import CaptureReader
+from vrrpwatch.capture.session import WANTED
+from vrrpwatch.core.engine import EngineOptions
+from vrrpwatch.core.model import NANOSECONDS
+from vrrpwatch.core.monitor import Monitor
+
+GROUPS = 40
+# As many advertisements as those groups send in a day, and nearly as much other multicast.
+OPTIONS = ("--adverts", "0.5", "--multicast", "0.4", "--groups", str(GROUPS), "--failovers", "200", "--seed", "1")
+HOURS = 24
+# What is read at a time: a few seconds of that traffic.
+STEP = 32_768
+MOST_GROWTH = 0.02
+
+
+class Sips:
+    """A capture in small pieces, as a live segment gives it."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def readinto(self, view: memoryview, /) -> int:
+        return self._stream.readinto(view[:STEP])
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def resident() -> int:
+    """This process's resident memory, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> int:
+    """The command; 1 where memory grows by more than ``MOST_GROWTH`` after the first hour."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.endurance", description=__doc__)
+    parser.add_argument("--hours", type=int, default=HOURS)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="vrrpwatch-endurance-") as folder:
+        path = Path(folder) / "day.pcap"
+        packets = str(GROUPS * given.hours * 3600 * 2)
+        subprocess.run(
+            [sys.executable, "-m", "tests.bench.generate", "--packets", packets, *OPTIONS, str(path)], check=True
+        )
+        path_text = str(path)
+        monitor = Monitor(EngineOptions(lambda _source, _interface, _ifindex: "eth0"))
+        reader = CaptureReader(path_text, wanted=WANTED, stream=Sips(open_capture(path_text)), batch_bytes=1)
+        sizes: list[int] = []
+        began, start, told = time.perf_counter(), 0, 0
+        for batch in reader.batches():
+            monitor.feed(batch)
+            monitor.tick(monitor.now)
+            news = monitor.news()
+            told += len(news.events)
+            start = start or monitor.now
+            if (monitor.now - start) // (3600 * NANOSECONDS) > len(sizes):
+                sizes.append(resident())
+                print(f"hour {len(sizes):2}: {sizes[-1] / 1e6:.1f} MB, {told} events", flush=True)
+        spent = time.perf_counter() - began
+    growth = max(sizes[1:], default=sizes[0]) / sizes[0] - 1
+    print(f"{packets} packets in {spent:.0f} s; growth after the first hour {growth:.2%} (at most {MOST_GROWTH:.0%})")
+    return int(growth > MOST_GROWTH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
