@@ -12,7 +12,7 @@ except ImportError:
 
 # The input is hostile, so every index stays checked; only what cannot matter to safety is switched off.
 DIRECTIVES = {"language_level": 3, "boundscheck": True, "wraparound": False, "initializedcheck": False}
-COMPILED = ("vrrpwatch.capture.scan", "vrrpwatch.capture.fingerprint")
+COMPILED = ("vrrpwatch.capture.scan", "vrrpwatch.capture.fingerprint", "vrrpwatch.capture.ring")
 
 extensions = [Extension(name, [name.replace(".", "/") + ".py"]) for name in COMPILED]
 modules = cythonize(extensions, build_dir="build", compiler_directives=DIRECTIVES) if cythonize else []

@@ -4,7 +4,7 @@ import io
 import select
 import sys
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from vrrpwatch.capture.errors import CaptureError
 
@@ -18,12 +18,26 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class LiveStream(Stream, Protocol):
+    """A stream that comes in while it is read, and says when there is nothing yet."""
+
+    def idle(self) -> bool:
+        """Whether the next read would wait."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether there is something to read; waits, but not for longer than who follows the stream may."""
+        ...
+
+
 class Source:
     """A stream whose beginning can be looked at before it is read; ``consumed`` counts what it gave."""
 
     def __init__(self, stream: Stream) -> None:
         self.consumed = 0
         self._stream = stream
+        self._live = stream if isinstance(stream, LiveStream) else None
         self._ahead = b""
 
     def peek(self, count: int) -> bytes:
@@ -51,12 +65,20 @@ class Source:
 
     def idle(self) -> bool:
         """Whether the next read would wait for somebody to write; never so of a file, nor of what is no descriptor."""
-        if self._ahead or not isinstance(self._stream, _StandardInput | io.FileIO):
+        if self._ahead:
+            return False
+        if self._live is not None:
+            return self._live.idle()
+        if not isinstance(self._stream, _StandardInput | io.FileIO):
             return False
         try:
             return not select.select([self._stream.fileno()], [], [], 0)[0]
         except (OSError, ValueError):
             return False
+
+    def ready(self) -> bool:
+        """Whether to read on: always, but of a live stream that nothing came in from for a while."""
+        return bool(self._ahead) or self._live is None or self._live.ready()
 
     def close(self) -> None:
         self._stream.close()

@@ -123,6 +123,10 @@ class CaptureReader:
                         # A live pipe: who follows it shall not wait for the packets of the next second.
                         yield self._take()
                         flushed = self._base
+                    while self._source is not None and not self._source.ready():
+                        # Who follows a live capture shall hear that time passes.
+                        yield self._take()
+                        flushed = self._base
                     if not self._fill():
                         break
             if self._position < self._end or self._left:

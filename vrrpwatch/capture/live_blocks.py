@@ -1,0 +1,43 @@
+"""The pcapng blocks of a live capture that hold no packets (IETF draft-ietf-opsawg-pcapng), in this machine's order."""
+
+import platform
+import struct
+
+from vrrpwatch import __version__
+from vrrpwatch.capture.pcapng import BYTE_ORDER_MAGIC, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, SECTION_HEADER
+
+# LINKTYPE_ETHERNET and LINKTYPE_LINUX_SLL (https://www.tcpdump.org/linktypes.html).
+ETHERNET, LINUX_SLL = 1, 113
+_OS, _USER_APPLICATION = 3, 4
+_IF_NAME, _IF_TSRESOL = 2, 9
+_ISB_IFDROP = 5
+# if_tsresol: a power of ten.
+_NANOSECONDS = 9
+
+
+def section_header() -> bytes:
+    """Begins a section of unknown length."""
+    options = _option(_OS, f"{platform.system()} {platform.release()}".encode())
+    options += _option(_USER_APPLICATION, f"vrrpwatch {__version__}".encode())
+    return _block(SECTION_HEADER, struct.pack("=IHHq", BYTE_ORDER_MAGIC, 1, 0, -1) + options + _option(0, b""))
+
+
+def interface_description(name: str, linktype: int, snaplen: int) -> bytes:
+    """Describes the next interface, whose clock ticks in nanoseconds."""
+    options = _option(_IF_NAME, name.encode(errors="surrogateescape")) + _option(_IF_TSRESOL, bytes((_NANOSECONDS,)))
+    return _block(INTERFACE_DESCRIPTION, struct.pack("=HHI", linktype, 0, snaplen) + options + _option(0, b""))
+
+
+def interface_statistics(number: int, at: int, dropped: int) -> bytes:
+    """Says that interface ``number`` had lost ``dropped`` packets in all at ``at`` (nanoseconds since the epoch)."""
+    body = struct.pack("=III", number, at >> 32, at & 0xFFFFFFFF)
+    return _block(INTERFACE_STATISTICS, body + _option(_ISB_IFDROP, struct.pack("=Q", dropped)) + _option(0, b""))
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return struct.pack("=HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    total = 12 + len(body)
+    return struct.pack("=II", kind, total) + body + struct.pack("=I", total)

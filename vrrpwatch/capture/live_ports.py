@@ -1,0 +1,255 @@
+"""What is watched, whatever becomes of it: an interface by its name, or all of them; rings come and go with them."""
+
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from vrrpwatch.capture import ring
+from vrrpwatch.capture.bpf import Instruction
+from vrrpwatch.capture.interfaces import ANY, Link, is_ethernet, look_up, name_of
+from vrrpwatch.capture.live_socket import Ring, RingSize
+from vrrpwatch.core.model import Instant
+
+# The pcapng number for frames of an interface with that name, with Ethernet headers or without.
+Number = Callable[[str, bool], int]
+Told = Callable[[str], None]
+Opened = Callable[[str, int], None]
+
+
+class Port(Protocol):
+    """A place where frames come in; ``full`` says that the last read ended for want of room."""
+
+    name: str
+    drops: int
+    full: bool
+
+    @property
+    def taken(self) -> int:
+        """How many blocks of its rings were used up so far."""
+        ...
+
+    def open(self) -> None:
+        """Opens what is there; raises :class:`OSError` where the kernel refuses."""
+        ...
+
+    def follow(self) -> None:
+        """Looks what became of the interface; errors are told, not raised."""
+        ...
+
+    def head(self) -> Instant | None: ...
+    def read(self, output: memoryview, position: int, until: int, now: int) -> int: ...
+    def account(self) -> Iterator[tuple[int, int, int]]:
+        """The interfaces that lost packets since this was asked last: number, how many until then, how many since."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Settings(NamedTuple):
+    """How rings are opened, and who is told of what: see :class:`vrrpwatch.capture.live.Sniffer`."""
+
+    program: Sequence[Instruction]
+    size: RingSize
+    snaplen: int
+    promiscuous: bool
+    number: Number
+    told: Told
+    opened: Opened
+
+
+class _Base:
+    """What all ports have in common: rings, of which all but the newest are only emptied, and their losses."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.drops = 0
+        self.full = False
+        self._settings = settings
+        self._ring: Ring | None = None
+        self._rings: list[Ring] = []
+        self._closed = 0
+        self._owed = 0
+        self._lost: dict[int, int] = {}
+        self._said = ""
+
+    @property
+    def taken(self) -> int:
+        return self._closed + sum(ring.taken for ring in self._rings)
+
+    def head(self) -> Instant | None:
+        return next((head for ring in self._rings if (head := ring.head()) is not None), None)
+
+    def read(self, output: memoryview, position: int, until: int, now: int) -> int:
+        self.full = False
+        for source in self._rings:
+            position = source.read(output, position, until, now)
+            transcoder = source.transcoder
+            if not transcoder.left:
+                continue
+            if transcoder.status == ring.UNKNOWN:
+                name, ethernet = self._name(transcoder.ifindex), is_ethernet(transcoder.hatype)
+                self._describe(source, transcoder.ifindex, name, ethernet)
+            self.full = transcoder.status != ring.LATER
+            break
+        return position
+
+    def account(self) -> Iterator[tuple[int, int, int]]:
+        self._owed += sum(ring.lost() for ring in self._rings)
+        numbers = self._numbers()
+        if not self._owed or not numbers:
+            return
+        lost, self._owed = self._owed, 0
+        self.drops += lost
+        # Which of many interfaces on one ring lost them is not known; that each may have is what matters.
+        for place, number in enumerate(numbers):
+            part = max(lost // len(numbers) + (place < lost % len(numbers)), 1)
+            before = self._lost.get(number, 0)
+            self._lost[number] = before + part
+            yield number, before, part
+
+    def close(self) -> None:
+        while self._rings:
+            self._close(self._rings[0])
+
+    def _open(self, name: str) -> Ring:
+        settings = self._settings
+        self._ring = Ring(name, settings.program, settings.size, settings.snaplen)
+        self._rings.append(self._ring)
+        return self._ring
+
+    def _close(self, source: Ring) -> None:
+        self._owed += source.lost()
+        self._closed += source.taken
+        self._rings.remove(source)
+        source.close()
+
+    def _clear(self) -> None:
+        """Closes the rings of interfaces that have gone, once all is read."""
+        for source in [source for source in self._rings if source is not self._ring and source.head() is None]:
+            self._close(source)
+
+    def _describe(self, source: Ring, ifindex: int, name: str, ethernet: bool) -> None:
+        number = self._settings.number(name, ethernet)
+        source.transcoder.describe(ifindex, number, ring.ETHERNET if ethernet else ring.COOKED)
+
+    def _say(self, line: str) -> None:
+        """Says what is new, and not again each second."""
+        if line != self._said:
+            self._said = line
+            self._settings.told(line)
+
+    def _name(self, ifindex: int, /) -> str:
+        raise NotImplementedError
+
+    def _numbers(self) -> Sequence[int]:
+        raise NotImplementedError
+
+
+class NamedPort(_Base):
+    """One interface, by name: waited for while it is not there, and watched on when it is given another name."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        super().__init__(settings)
+        self.name = name
+        self._index = 0
+        self._described: list[int] = []
+
+    def open(self) -> None:
+        link = look_up(self.name)
+        if link is None:
+            self._say(f"{self.name}: there is no such interface; it is waited for")
+        else:
+            self._watch(link)
+            self._say(_state(link))
+
+    def follow(self) -> None:
+        self._clear()
+        link = look_up(self.name)
+        try:
+            self._follow(link)
+        except OSError as error:
+            self._say(f"{self.name}: cannot be watched ({error.strerror}); it is tried again")
+
+    def _follow(self, link: Link | None) -> None:
+        if link is not None:
+            if self._ring is None or link.number != self._index:
+                self._ring = None
+                self._watch(link)
+            self._say(_state(link))
+        elif self._ring is not None:
+            other = name_of(self._index)
+            if other is not None:
+                self._say(f"{self.name}: is called {other} now; it is watched on as {self.name}")
+            else:
+                self._ring = None
+                self._say(f"{self.name}: has gone; it is waited for")
+
+    def _watch(self, link: Link) -> None:
+        self._index = link.number
+        source = self._open(self.name)
+        self._describe(source, link.number, self.name, link.ethernet)
+        if self._settings.promiscuous:
+            try:
+                source.promiscuous(link.number)
+            except OSError as error:
+                self._say(f"{self.name}: cannot be made promiscuous ({error.strerror}); it is watched all the same")
+        self._settings.opened(self.name, link.number)
+
+    def _describe(self, source: Ring, ifindex: int, name: str, ethernet: bool) -> None:
+        super()._describe(source, ifindex, name, ethernet)
+        number = self._settings.number(name, ethernet)
+        if number not in self._described:
+            self._described.append(number)
+
+    def _name(self, _: int, /) -> str:
+        return self.name
+
+    def _numbers(self) -> Sequence[int]:
+        return self._described[-1:]
+
+
+class AnyPort(_Base):
+    """All interfaces on one ring, each by the name it has."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.name = ANY
+        self._names: dict[int, tuple[str, bool]] = {}
+        self._present: frozenset[tuple[int, str]] = frozenset()
+
+    def open(self) -> None:
+        self._open("")
+        self._announce()
+
+    def follow(self) -> None:
+        self._announce()
+        if self._ring is None:
+            return
+        for ifindex, (name, ethernet) in list(self._names.items()):
+            now = name_of(ifindex)
+            if now is None:
+                # Its number may come again with another interface.
+                del self._names[ifindex]
+                self._ring.transcoder.undescribe(ifindex)
+            elif now != name:
+                self._settings.told(f"{name}: is called {now} now")
+                self._describe(self._ring, ifindex, now, ethernet)
+
+    def _announce(self) -> None:
+        present = frozenset(socket.if_nameindex())
+        for index, name in sorted(present - self._present):
+            self._settings.opened(name, index)
+        self._present = present
+
+    def _describe(self, source: Ring, ifindex: int, name: str, ethernet: bool) -> None:
+        super()._describe(source, ifindex, name, ethernet)
+        self._names[ifindex] = name, ethernet
+
+    def _name(self, ifindex: int, /) -> str:
+        return name_of(ifindex) or f"if{ifindex}"
+
+    def _numbers(self) -> Sequence[int]:
+        return sorted({self._settings.number(*name) for name in self._names.values()})
+
+
+def _state(link: Link) -> str:
+    return f"{link.name}: is {'watched' if link.up else 'down; it is watched as soon as it is up'}"
