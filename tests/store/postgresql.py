@@ -29,13 +29,13 @@ class Server:
         self._programs = folder
         # Short, for a socket's path has room for 107 characters; PostgreSQL refuses to run as root.
         self.home = Path(tempfile.mkdtemp(prefix="vrrpwatch-pg-"))
-        self._as = {"user": _USER, "group": _USER, "extra_groups": ()} if os.getuid() == 0 else {}
+        self._user = _USER if os.getuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
 
     def __enter__(self) -> Self:
-        if self._as:
-            shutil.chown(self.home, _USER, _USER)
+        if self._user is not None:
+            shutil.chown(self.home, self._user, self._user)
         self._call("initdb", "-D", str(self.home / "data"), "-U", "root", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
         return self
@@ -47,10 +47,16 @@ class Server:
         shutil.rmtree(self.home)
 
     def start(self) -> None:
-        command = [self._programs / "postgres", "-D", self.home / "data", "-k", self.home, "-c", "listen_addresses="]
+        command = [str(self._programs / "postgres"), "-D", str(self.home / "data"), "-k", str(self.home)]
         with (self.home / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-c", "fsync=off"], stdout=log, stderr=log, cwd=self.home, **self._as
+                [*command, "-c", "listen_addresses=", "-c", "fsync=off"],
+                stdout=log,
+                stderr=log,
+                cwd=self.home,
+                user=self._user,
+                group=self._user,
+                extra_groups=None if self._user is None else (),
             )
         wait_until(self._answers)
 
@@ -81,5 +87,11 @@ class Server:
 
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [self._programs / program, *arguments], check=True, capture_output=True, cwd=self.home, **self._as
+            [self._programs / program, *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self.home,
+            user=self._user,
+            group=self._user,
+            extra_groups=None if self._user is None else (),
         )

@@ -12,6 +12,7 @@ A, B = ip_address("10.0.0.1"), ip_address("10.0.0.2")
 VIP = ip_address("10.0.0.100")
 # Thursday, 1 January 2026, 00:00:00 UTC: the start of an hour and a minute.
 START = 1_767_225_600
+TOTALS = Totals(10, 1000, 5, 300, 4)
 
 
 def instant(seconds: float) -> int:
@@ -93,7 +94,7 @@ def news(
     findings: tuple[Finding, ...] = (),
     groups: tuple[GroupInfo, ...] = (),
     seconds: tuple[Second, ...] = (),
-    totals: Totals = Totals(10, 1000, 5, 300, 4),
+    totals: Totals = TOTALS,
     dropped: int = 0,
 ) -> News:
     return News(instant(now), events, findings, groups, seconds, totals, dropped, {})

@@ -78,7 +78,7 @@ def test_many_programs_may_start_at_once(url: str, engine: Engine) -> None:
 def test_a_store_of_a_newer_version_is_left_alone(engine: Engine) -> None:
     upgrade(engine)
     with engine.begin() as connection:
-        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = 'r9999'"))
+        connection.execute(text("UPDATE vrrpwatch_revision SET version_num = 'r9999'"))
     with pytest.raises(StoreError, match=r"newer version \(step r9999\); upgrade vrrpwatch"):
         upgrade(engine)
     with engine.connect() as connection, pytest.raises(StoreError, match="newer version"):

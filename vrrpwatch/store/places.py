@@ -97,7 +97,7 @@ def _check_passfile(path: Path) -> None:
 
 
 def _shown(url: URL) -> str:
-    plain = url.set(drivername=url.drivername.partition("+")[0], password=None).difference_update_query(("password",))
+    plain = url.set(drivername=url.drivername.partition("+")[0]).difference_update_query(("password",))
     return plain.render_as_string(hide_password=True)
 
 
