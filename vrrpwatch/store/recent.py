@@ -1,0 +1,133 @@
+"""The newest multicast volume of a store: seconds for graphs, and a day of it per flow, added up by the database."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, func, literal, select
+
+from vrrpwatch.core.analysis import Rate, VolumeInfo
+from vrrpwatch.core.model import NANOSECONDS, Instant
+from vrrpwatch.store.tables import FlowRow, MinuteRow, RollupRow, SecondRow
+
+# Seconds that a graph shows, and how far back the newest of them are read again because they may have come late.
+WINDOW: Final = 300
+_OVERLAP: Final = 10
+# What is told of a flow is that of a day, drawn in steps of five minutes.
+SPAN: Final = 86_400
+BUCKET: Final = 300
+# The loudest flows are shown; destinations are forgeable.
+MAX_SHOWN: Final = 2_048
+MAX_DRAWN: Final = 256
+
+Counts = tuple[int, int]
+
+
+class RecentVolume(NamedTuple):
+    """``seconds``: packets and bytes by (segment, destination) and second; ``flows``: the last day, loudest first."""
+
+    seconds: Mapping[tuple[str, str], Mapping[int, Counts]] = {}
+    newest: int = 0
+    flows: tuple[VolumeInfo, ...] = ()
+    rolled: int = -1
+
+    def rates(self, segment: str, destination: str | None) -> list[Counts]:
+        """Packets and bytes of each of the last seconds, the newest last."""
+        chosen = [
+            counts
+            for (of, to), counts in self.seconds.items()
+            if of == segment and (destination is None or to == destination)
+        ]
+        span = range(self.newest - WINDOW + 1, self.newest + 1)
+        return [
+            (sum(counts.get(at, _NONE)[0] for counts in chosen), sum(counts.get(at, _NONE)[1] for counts in chosen))
+            for at in span
+            if self.newest
+        ]
+
+    def read(self, connection: Connection, sensors: Mapping[int, str], now: Instant) -> "RecentVolume":
+        """What is there now; only new seconds are read, and the day only when another minute of it is rolled up."""
+        second = now // NANOSECONDS
+        since = max(second - WINDOW, self.newest - _OVERLAP)
+        rows = connection.execute(
+            select(
+                FlowRow.sensor_id,
+                FlowRow.segment,
+                FlowRow.destination,
+                SecondRow.start,
+                SecondRow.packets,
+                SecondRow.bytes,
+            )
+            .join(FlowRow, FlowRow.id == SecondRow.flow_id)
+            .where(SecondRow.start > since)
+        ).all()
+        newest = max((row[3] for row in rows), default=self.newest)
+        oldest = newest - WINDOW
+        seconds: dict[tuple[str, str], dict[int, Counts]] = {}
+        for flow, counts in self.seconds.items():
+            if kept := {at: count for at, count in counts.items() if at > oldest}:
+                seconds[flow] = kept
+        for sensor, segment, destination, at, packets, octets in rows:
+            if at > oldest:
+                flow = (f"{sensors.get(sensor, '?')}:{segment}", destination)
+                seconds.setdefault(flow, {})[at] = (packets, octets)
+        rolled = connection.execute(select(func.max(RollupRow.minutes_from))).scalar() or 0
+        flows = self.flows if rolled == self.rolled else _day(connection, sensors, second)
+        return RecentVolume(seconds, newest, flows, rolled)
+
+
+_NONE: Final = (0, 0)
+
+
+def _day(connection: Connection, sensors: Mapping[int, str], now: int) -> tuple[VolumeInfo, ...]:
+    begin = now - SPAN
+    loudest = connection.execute(
+        select(
+            MinuteRow.flow_id,
+            FlowRow.sensor_id,
+            FlowRow.segment,
+            FlowRow.destination,
+            func.sum(MinuteRow.packets),
+            func.sum(MinuteRow.bytes).label("octets"),
+            func.min(MinuteRow.start),
+            func.max(MinuteRow.start),
+            func.max(MinuteRow.peak_packets),
+            func.max(MinuteRow.peak_bytes),
+        )
+        .join(FlowRow, FlowRow.id == MinuteRow.flow_id)
+        .where(MinuteRow.start >= begin, MinuteRow.start <= now)
+        .group_by(MinuteRow.flow_id, FlowRow.sensor_id, FlowRow.segment, FlowRow.destination)
+        .order_by(func.sum(MinuteRow.bytes).desc())
+        .limit(MAX_SHOWN)
+    ).all()
+    bucket = (MinuteRow.start - MinuteRow.start % literal(BUCKET, literal_execute=True)).label("bucket")
+    drawn: dict[int, dict[int, Counts]] = {}
+    for flow, start, packets, octets in connection.execute(
+        select(MinuteRow.flow_id, bucket, func.sum(MinuteRow.packets), func.sum(MinuteRow.bytes))
+        .where(MinuteRow.start >= begin, MinuteRow.start <= now)
+        .where(MinuteRow.flow_id.in_([row[0] for row in loudest[:MAX_DRAWN]]))
+        .group_by(MinuteRow.flow_id, bucket)
+    ):
+        drawn.setdefault(flow, {})[start] = (int(packets), int(octets))
+    found = []
+    for flow, sensor, segment, destination, packets, octets, first, last, peak_packets, peak_octets in loudest:
+        end = last + 60
+        whole = end - first
+        steps = range(first - first % BUCKET, end, BUCKET)
+        found.append(
+            VolumeInfo(
+                segment=f"{sensors.get(sensor, '?')}:{segment}",
+                destination=destination,
+                # A store keeps no protocols and no sources of what is only counted.
+                protocol="",
+                packets=int(packets),
+                bytes=int(octets),
+                sources=(),
+                first=first * NANOSECONDS,
+                last=end * NANOSECONDS,
+                packets_per_second=Rate(int(packets) / whole, peak_packets),
+                bits_per_second=Rate(int(octets) * 8 / whole, peak_octets * 8),
+                bucket=BUCKET,
+                series=tuple(drawn[flow].get(step, _NONE) for step in steps) if flow in drawn else (),
+            )
+        )
+    return tuple(found)
