@@ -1,1 +1,1 @@
-"""The terminal dashboard: screens over a view of what goes on."""
+"""The terminal dashboard: a :class:`vrrpwatch.core.news.View` as pages; it is run from ``run``."""

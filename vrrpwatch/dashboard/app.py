@@ -1,0 +1,382 @@
+"""The dashboard itself: pages around one view, refreshed four times a second, and what the keys do."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.widgets import ContentSwitcher, Input
+
+from vrrpwatch.core.model import Instant, Severity
+from vrrpwatch.core.news import View
+from vrrpwatch.dashboard.bars import Status, hint_line, page_line, scrub_line, scrubbed, title_line
+from vrrpwatch.dashboard.columns import Scene
+from vrrpwatch.dashboard.controls import NO_MARK, Keeper, Player
+from vrrpwatch.dashboard.dialogs import Help
+from vrrpwatch.dashboard.document import Bar
+from vrrpwatch.dashboard.events import EventsPage
+from vrrpwatch.dashboard.feed import Feed, sentence
+from vrrpwatch.dashboard.findings import FindingsPage, Ids
+from vrrpwatch.dashboard.group import GroupPage
+from vrrpwatch.dashboard.groups import GroupsPage
+from vrrpwatch.dashboard.keys import PAGES, SECTIONS, bound
+from vrrpwatch.dashboard.mask import Mask
+from vrrpwatch.dashboard.members import MembersPage
+from vrrpwatch.dashboard.multicast import MulticastPage
+from vrrpwatch.dashboard.page import OpenGroup, OpenPage, Page
+from vrrpwatch.dashboard.paint import width_of
+from vrrpwatch.dashboard.pictures import write_picture
+from vrrpwatch.dashboard.steering import Steering
+from vrrpwatch.dashboard.themes import NAMES, NO_COLOUR, THEMES, Palette, suitable
+from vrrpwatch.wire.text import safe_text
+
+INTERRUPTED: Final = 130
+
+
+class Pages(Screen[None]):
+    """The screen of the pages: Tab turns them instead of moving the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.turn(1)", show=False),
+        Binding("shift+tab", "app.turn(-1)", show=False),
+    ]
+
+
+class Dashboard(Steering, App[int]):
+    """Shows a view; everything it can do to the outside goes through ``keeper`` and ``player``."""
+
+    CSS = """
+    Pages { layout: vertical; overflow: hidden; }
+    ContentSwitcher { height: 1fr; }
+    Page { height: 1fr; }
+    #banner, #scrub { display: none; }
+    #filter { display: none; height: 1; border: none; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(key.keys, key.action, key.text, show=False) for key in bound() if "tab" not in key.keys),
+        Binding("colon", "command_palette", show=False),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        title: str,
+        refresh: float,
+        keeper: Keeper,
+        player: Player | None,
+        theme: str | None,
+        pictures: Path,
+        reveal: bool,
+    ) -> None:
+        no_colour = suitable("truecolor") == NO_COLOUR
+        super().__init__(ansi_color=True if no_colour else None)
+        for known in THEMES:
+            self.register_theme(known)
+        self.theme = theme or suitable(self.console.color_system)
+        self.title = "vrrpwatch"
+        self._name = safe_text(title)
+        self._feed = feed
+        self._interval = refresh
+        self._keeper = keeper
+        self._player = player
+        self._pictures = pictures
+        self._reveal = reveal
+        self._mask = Mask()
+        self._ids = Ids()
+        self._palette = Palette(self.current_theme)
+        self._frozen: Scene | None = None
+        self._status = Status(self._name, 0, 0, 0, 0, 0, 0)
+        self._events: tuple[Instant, ...] = ()
+        self._came_from: list[str] = []
+        self._ticks = 0
+        self.fault: BaseException | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        return Pages()
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="title")
+        yield Bar(id="pages")
+        yield Bar(id="banner")
+        with ContentSwitcher(initial="groups"):
+            yield GroupsPage(id="groups")
+            yield FindingsPage(self._keeper, self._ids, id="findings")
+            yield MulticastPage(id="multicast")
+            yield MembersPage(id="members")
+            yield EventsPage(id="events")
+            yield GroupPage(self._reveal, id="group")
+        yield Bar(id="scrub")
+        yield Input(id="filter", placeholder="words that a row must hold, !word for what it must not", compact=True)
+        yield Bar(id="hints")
+
+    def on_mount(self) -> None:
+        self._bar("scrub").display = self._player is not None
+        self.theme_changed_signal.subscribe(self, self._repaint)
+        self._repaint(self.current_theme)
+        self._page.enter()
+        self._feed.start()
+        self.call_after_refresh(self.tick)
+        self.set_interval(self._interval, self.tick)
+
+    @property
+    def _current(self) -> str:
+        return self.screen_stack[0].query_one(ContentSwitcher).current or "groups"
+
+    @property
+    def _page(self) -> Page:
+        return self.screen_stack[0].query_one(f"#{self._current}", Page)
+
+    def _bar(self, name: str) -> Bar:
+        return self.screen_stack[0].query_one(f"#{name}", Bar)
+
+    def _clock(self) -> Instant:
+        return self._status.now
+
+    def tick(self) -> None:
+        """Takes a picture of the view and paints it; while frozen only the bars go on."""
+        self._ticks += 1
+        due = self._ticks % max(1, round(1 / self._interval)) == 1 or self._interval >= 1
+        self.fault = self._feed.fault()
+        if self.fault is not None:
+            self.exit(1)
+            return
+        if self._frozen is None:
+            self._take(due)
+        else:
+            with self._feed.picture() as view:
+                if view is not None:
+                    self._count(view)
+        self._frame()
+
+    def _take(self, due: bool) -> None:
+        """Fills the page that is up, whatever the screen's state."""
+        page = self._page
+        scene: Scene | None = None
+        with self._feed.picture() as view:
+            if view is not None:
+                self._count(view)
+                now = view.now if self._frozen is None else self._frozen.now
+                scene = Scene(now, self._mask)
+                if due:
+                    self._weigh(view)
+                page.collect(view, scene, due=due)
+        # An error on the way leaves the picture before as it was.
+        if scene is not None and self._feed.trouble is None:
+            page.present(scene)
+
+    def _count(self, view: View) -> None:
+        self._status = self._status._replace(
+            now=view.now, dropped=view.dropped, adverts=view.totals.adverts, ended=self._feed.ended
+        )
+
+    def _weigh(self, view: View) -> None:
+        """What need not be newer than a second: how many findings are open, where a recording changes, names."""
+        marks, now = self._keeper.marks(), view.now
+        open_ones = [
+            finding.severity
+            for finding in view.findings()
+            if not marks or not marks.get(self._ids.of(finding), NO_MARK).settles(now)
+        ]
+        rows = view.rows()
+        self._status = self._status._replace(
+            groups=len(rows),
+            critical=open_ones.count(Severity.CRITICAL),
+            warnings=open_ones.count(Severity.WARNING),
+        )
+        if self._player is not None:
+            self._events = tuple(event.at for event in view.events()[-1000:])
+        if self._mask.on:
+            self._mask.learn({row.key.segment for row in rows} | {row.segment for row in view.multicast()})
+
+    def _frame(self) -> None:
+        """Paints the lines around the page."""
+        width = self.size.width
+        title = "vrrpwatch" if self._mask.on else f"vrrpwatch {self._name}"
+        frozen = self._frozen.now if self._frozen is not None else None
+        status = self._status._replace(title=title, masked=self._mask.on, frozen=frozen)
+        self._bar("title").show(title_line(status, width))
+        self._bar("pages").show([span for _, span in page_line(status, self._current, width)])
+        banner = self._bar("banner")
+        banner.display = self._feed.trouble is not None
+        if self._feed.trouble is not None:
+            banner.show([(f" ▲ {self._mask.text(self._feed.trouble)} ", "alarm")])
+        if self._player is not None:
+            self._bar("scrub").show(scrub_line(self._player, self._events, width))
+        self._bar("hints").show(hint_line(width, self._filtered(), self._player is not None))
+
+    def _filtered(self) -> str:
+        table = self._page.table
+        if table is None or not table.listing.filter:
+            return ""
+        # What someone looks for is as private as what is found.
+        text = "•••" if self._mask.on else safe_text(table.listing.filter, limit=30)
+        left = " …" if table.listing.unread else ""
+        return f"/{text}  {len(table.listing):,} of {table.listing.total:,}{left}"
+
+    def _repaint(self, theme: Theme) -> None:
+        self._palette = Palette(theme)
+        for bar in self.screen_stack[0].query(Bar).results():
+            bar.set_palette(self._palette)
+        for page in self.screen_stack[0].query(Page).results():
+            page.set_palette(self._palette)
+
+    def _open(self, name: str) -> None:
+        """Brings a page up and fills it, with what is now even if the screen is frozen."""
+        self._close_filter()
+        self.screen_stack[0].query_one(ContentSwitcher).current = name
+        self._page.enter()
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        self._take(due=True)
+        self._frame()
+
+    @on(OpenGroup)
+    def _open_group(self, message: OpenGroup) -> None:
+        self._came_from.append(self._current)
+        self.screen_stack[0].query_one(GroupPage).open(message.key)
+        self._open("group")
+
+    @on(OpenPage)
+    def _open_page(self, message: OpenPage) -> None:
+        self._came_from.append(self._current)
+        self._open(message.page)
+        table = self._page.table
+        if message.filter and table is not None:
+            table.set_filter(self._mask.name(message.filter))
+
+    def action_page(self, name: str) -> None:
+        self._came_from.clear()
+        self._open(name)
+
+    def action_turn(self, by: int) -> None:
+        names = [name for name, _ in PAGES]
+        current = self._current if self._current in names else "groups"
+        self.action_page(names[(names.index(current) + by) % len(names)])
+
+    async def action_back(self) -> None:
+        table = self._page.table
+        if self.query_one("#filter").display or (table is not None and table.listing.filter and not self._came_from):
+            if table is not None:
+                table.set_filter("")
+            self._close_filter()
+        elif self._came_from:
+            if table is not None:
+                table.set_filter("")
+            self._open(self._came_from.pop())
+        self._frame()
+
+    def action_filter(self) -> None:
+        table = self._page.table
+        if table is None:
+            self.notify("this page has no rows to filter", markup=False)
+            return
+        line = self.query_one("#filter", Input)
+        line.password = self._mask.on
+        line.value = table.listing.filter
+        self._bar("hints").display = False
+        line.display = True
+        line.focus()
+
+    def _close_filter(self) -> None:
+        line = self.query_one("#filter", Input)
+        if line.display:
+            line.display = False
+            self._bar("hints").display = True
+            self._page.enter()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        table = self._page.table
+        if table is not None and event.input.display:
+            table.set_filter(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_kept(self) -> None:
+        self._close_filter()
+        self._frame()
+
+    def action_freeze(self) -> None:
+        if self._frozen is not None:
+            self._frozen = None
+            self._fill()
+            return
+        with self._feed.picture() as view:
+            if view is not None:
+                self._frozen = Scene(self._status.now, self._mask)
+                self._status = self._status._replace(frozen_adverts=self._status.adverts)
+                self.query_one(GroupsPage).freeze(view)
+        self._frame()
+
+    def action_mask(self) -> None:
+        self._mask.on = not self._mask.on
+        self.query_one("#filter", Input).password = self._mask.on
+        for page in self.query(Page).results():
+            if page.table is not None:
+                page.table.listing.forget()
+                page.table.rearrange()
+        self._fill()
+
+    def action_picture(self) -> None:
+        # A notice of an earlier picture would be in this one, with the path that it names.
+        self.clear_notifications()
+        self.call_after_refresh(self._save_picture)
+
+    def _save_picture(self) -> None:
+        try:
+            path = write_picture(self.export_screenshot(title="vrrpwatch"), self._pictures, self._status.now)
+        except OSError as error:
+            self.notify(f"no picture saved: {sentence(error)}", severity="error", markup=False)
+            return
+        self.notify(f"picture saved: {safe_text(str(path))}", markup=False)
+
+    def action_next_theme(self) -> None:
+        at = NAMES.index(self.theme) if self.theme in NAMES else -1
+        self.theme = NAMES[(at + 1) % len(NAMES)]
+        self.notify(f"theme {self.theme}", timeout=2, markup=False)
+
+    def action_help(self) -> None:
+        table = self._page.table
+        titles = [column.title for column in table.listing.columns if column.key] if table is not None else []
+        self.push_screen(Help(self._palette, "  ".join(titles), self._player is not None))
+
+    def action_interrupt(self) -> None:
+        self.exit(INTERRUPTED)
+
+    async def action_quit(self) -> None:
+        self.exit(0)
+
+    @on(Bar.Clicked)
+    def _bar_clicked(self, message: Bar.Clicked) -> None:
+        if message.bar == "pages":
+            at = 0
+            for name, (text, _) in page_line(self._status, self._current, self.size.width):
+                at += width_of(text)
+                if message.x < at:
+                    self.action_page(name)
+                    return
+        elif message.bar == "scrub" and self._player is not None:
+            instant = scrubbed(self._player, message.x, self.size.width)
+            if instant is not None:
+                self._player.seek(instant)
+                self._frame()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """What the palette offers: the themes, and whatever a key does."""
+        for section in SECTIONS:
+            if section.player and self._player is None:
+                continue
+            for key in section.keys:
+                if key.action and key.action not in ("command_palette", "back"):
+                    title = f"{section.title}: {key.text}"
+                    yield SystemCommand(title[:60], f"key {key.shown or key.keys}", self._command(key.action))
+        yield SystemCommand("Theme", "choose a theme", self.action_change_theme)
+
+    def _command(self, action: str) -> Callable[[], Awaitable[bool]]:
+        return lambda: self.run_action(action)

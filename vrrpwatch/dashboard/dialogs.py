@@ -1,0 +1,121 @@
+"""What comes up over a page: the help, and the question how long to be silent."""
+
+import re
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from vrrpwatch.core.model import Seconds
+from vrrpwatch.dashboard.document import Document
+from vrrpwatch.dashboard.keys import SECTIONS
+from vrrpwatch.dashboard.paint import Line, wrapped
+from vrrpwatch.dashboard.themes import Palette
+
+_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+# Who wants longer than a year wants the rule off.
+MAX_SILENCE: Final = 366 * 86_400
+_KEY_COLUMN: Final = 11
+
+
+def parse_silence(text: str) -> Seconds | None:
+    """``30m``, ``1h``, ``2 d`` or ``1h30m`` as seconds; ``None``: not understood, or longer than a year."""
+    compact = text.casefold().replace(" ", "")
+    if not re.fullmatch(r"(?:\d{1,6}(?:s|min|m|h|d))+", compact):
+        return None
+    total = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)(s|min|m|h|d)", compact))
+    return float(total) if 0 < total <= MAX_SILENCE else None
+
+
+def help_lines(width: int, columns: str, player: bool) -> list[Line]:
+    """All keys, for a screen of ``width`` cells; ``columns`` are the titles of the table that is up."""
+    lines: list[Line] = []
+    for section in SECTIONS:
+        if section.player and not player:
+            continue
+        lines.append([(section.title, "section")])
+        for key in section.keys:
+            if not key.shown:
+                continue
+            text = wrapped(key.text, width - _KEY_COLUMN - 3)
+            lines.append([(f"  {key.shown:<{_KEY_COLUMN}}", "key"), *text[0]])
+            lines.extend([(" " * (_KEY_COLUMN + 2), ""), *rest] for rest in text[1:])
+        lines.append([])
+    if columns:
+        lines.append([("Columns of this page, the capital letter sorts", "section")])
+        lines += wrapped(columns, width - 4, indent="  ")
+        lines.append([])
+    lines.append([("Symbols", "section")])
+    for symbols in (
+        "✔ held   ✖ contested: several masters   ○ lost: nobody advertises",
+        "✖ critical   ▲ warning   • for information",
+        "beat: advertisements of each second, · is none, half a cell a lone master",
+    ):
+        lines += wrapped(symbols, width - 4, indent="  ")
+    return lines
+
+
+class Help(ModalScreen[None]):
+    """All keys."""
+
+    DEFAULT_CSS = """
+    Help { align: center middle; }
+    Help Vertical { width: 90%; max-width: 96; height: 90%; border: round $primary; border-title-color: $primary; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1,enter,space", "dismiss", show=False),
+    ]
+
+    def __init__(self, palette: Palette, columns: str, player: bool) -> None:
+        super().__init__()
+        self._palette = palette
+        self._columns = columns
+        self._player = player
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "Help: ↑ ↓ scroll, Esc closes"
+            yield Document()
+
+    def on_mount(self) -> None:
+        document = self.query_one(Document)
+        document.set_palette(self._palette)
+        document.focus()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        document = self.query_one(Document)
+        document.show(help_lines(max(30, document.size.width - 1), self._columns, self._player))
+
+
+class Silence(ModalScreen[float | None]):
+    """Asks for how long a finding shall be silent; gives seconds, or ``None``."""
+
+    DEFAULT_CSS = """
+    Silence { align: center middle; }
+    Silence Vertical { width: 60; max-width: 95%; height: auto; border: round $primary; padding: 0 1; }
+    Silence Label { width: 1fr; }
+    Silence #wrong { color: $error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", show=False)]
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label("Silent for how long? 30m, 1h, 8h, 2d", markup=False)
+            yield Input("1h", compact=True)
+            yield Label("", id="wrong", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        seconds = parse_silence(event.value)
+        if seconds is None:
+            self.query_one("#wrong", Label).update("a number with s, m, h or d, a year at most")
+        else:
+            self.dismiss(seconds)

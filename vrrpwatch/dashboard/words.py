@@ -1,0 +1,65 @@
+"""Words and symbols that several pages share; every colour has a symbol beside it."""
+
+from typing import Final
+
+from vrrpwatch.core.model import NANOSECONDS, EventKind, GroupKey, GroupState, Instant, Seconds, Severity
+from vrrpwatch.dashboard.mask import Mask
+from vrrpwatch.report.phrases import STATE_SYMBOLS, SYMBOLS
+from vrrpwatch.report.units import duration, router_name
+
+STATE_STYLES: Final[dict[GroupState, str]] = {"held": "good", "contested": "bad", "lost": "warning"}
+SEVERITY_STYLES: Final = {Severity.CRITICAL: "bad", Severity.WARNING: "warning", Severity.INFO: "info", None: "dim"}
+RANKS: Final[dict[Severity | None, int]] = {None: -1, **{severity: severity.rank for severity in Severity}}
+EVENT_SYMBOLS: Final[dict[EventKind, str]] = {
+    "master-appeared": "+",
+    "master-changed": "→",
+    "master-lost": "○",
+    "master-resigned": "↓",
+}
+EVENT_STYLES: Final[dict[EventKind, str]] = {
+    "master-appeared": "good",
+    "master-changed": "warning",
+    "master-lost": "bad",
+    "master-resigned": "info",
+}
+
+
+def state(value: GroupState) -> str:
+    """A group's state with its symbol: ``✔ held``."""
+    return f"{STATE_SYMBOLS[value]} {value}"
+
+
+def severity(value: Severity | None) -> str:
+    """A severity's symbol; a dash for none."""
+    return SYMBOLS[value] if value is not None else "-"
+
+
+def group(key: GroupKey, mask: Mask) -> str:
+    """A group with its segment, the segment first: ``eth0/10 VRRP 51``."""
+    return f"{mask.name(key.segment)} {mask.text(router_name(key))}"
+
+
+def brief(value: Seconds) -> str:
+    """A duration in at most six cells: ``0.3s``, ``59s``, ``3m04s``, ``2h10m``, ``3d04h``."""
+    if value < 0:
+        return "0.0s"
+    if value < 9.95:
+        return f"{value:.1f}s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+
+
+def age(at: Instant, now: Instant) -> str:
+    """How long ago something was, briefly."""
+    return brief((now - at) / NANOSECONDS)
+
+
+def short(value: Seconds | None) -> str:
+    """An interval or a jitter in a narrow column: ``1s``, ``0.4ms``; a dash where it is unknown."""
+    return "-" if value is None else duration(value).replace(" ", "")
