@@ -1,0 +1,157 @@
+"""Files of a live stream: rotation, numbers, and what happens when there is no room."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.capture import files, frames
+from vrrpwatch.capture import live_blocks
+from vrrpwatch.capture.errors import CaptureError
+from vrrpwatch.capture.rotation import Streams
+from vrrpwatch.capture.writer import Writer
+
+SECOND = 10**9
+START = 10**18
+FRAME = frames.ethernet(frames.ipv4(frames.VRRP2))
+# 14 + 20 + 20 octets are 56 with padding, and 32 around them.
+SIZE = 88
+HEADER = live_blocks.section_header()
+ETH0 = live_blocks.interface_description("eth0", 1, 262144)
+ETH1 = live_blocks.interface_description("eth1", 1, 262144)
+
+
+def packet(at: float, number: int = 0) -> bytes:
+    block = files.enhanced(FRAME, START + round(at * SECOND), number)
+    assert len(block) == SIZE
+    return block
+
+
+def begin(writer: Writer) -> None:
+    writer.header(HEADER)
+    writer.header(ETH0)
+
+
+def instants(path: Path) -> list[float]:
+    read = files.read(path.read_bytes())
+    assert read.damage is None
+    return [(int(at) - START) / SECOND for at in read.frames["at"]]
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_one_file_holds_the_stream(tmp_path: Path) -> None:
+    path = tmp_path / "all.pcapng"
+    writer = Writer(str(path))
+    begin(writer)
+    writer.blocks(memoryview(packet(0) + packet(1)))
+    writer.header(ETH1)
+    writer.blocks(memoryview(packet(2, 1)))
+    assert path.read_bytes() == HEADER + ETH0 + packet(0) + packet(1) + ETH1 + packet(2, 1)
+    writer.close()
+    assert writer.current == str(path)
+
+
+def test_a_capture_without_packets_names_its_interfaces(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "none.pcapng"))
+    begin(writer)
+    writer.close()
+    assert [one.name for one in files.read((tmp_path / "none.pcapng").read_bytes()).interfaces] == ["eth0"]
+
+
+def test_rotation_by_size(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_bytes=len(HEADER + ETH0) + 2 * SIZE)
+    begin(writer)
+    writer.blocks(memoryview(packet(0) + packet(1) + packet(2)))
+    writer.blocks(memoryview(packet(3)))
+    writer.blocks(memoryview(packet(4)))
+    writer.close()
+    names = listed(tmp_path)
+    assert names == ["w-000001.pcapng", "w-000002.pcapng", "w-000003.pcapng"]
+    assert [instants(tmp_path / name) for name in names] == [[0, 1], [2, 3], [4]]
+    assert Streams([str(tmp_path / name) for name in names]).names() == ["w"] * 3
+
+
+def test_no_file_is_empty_however_small_they_shall_be(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_bytes=1)
+    begin(writer)
+    writer.blocks(memoryview(packet(0) + packet(1)))
+    writer.close()
+    assert [instants(path) for path in sorted(tmp_path.iterdir())] == [[0], [1]]
+
+
+def test_rotation_by_time_and_a_number_of_files(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_seconds=10, keep=2)
+    begin(writer)
+    for at in (0, 9.9, 10, 25, 36, 40):
+        writer.blocks(memoryview(packet(at)))
+        if at == 10:
+            writer.header(ETH1)
+    writer.blocks(memoryview(packet(41, 1)))
+    writer.close()
+    assert listed(tmp_path) == ["w-000003.pcapng", "w-000004.pcapng"]
+    assert instants(tmp_path / "w-000003.pcapng") == [25]
+    # The third file began with the second interface described.
+    last = files.read((tmp_path / "w-000004.pcapng").read_bytes())
+    assert [one.name for one in last.interfaces] == ["eth0", "eth1"]
+    assert [int(number) for number in last.frames["interface"]] == [0, 0, 1]
+
+
+def test_numbers_go_on_where_another_run_ended(tmp_path: Path) -> None:
+    (tmp_path / "w-000041.pcapng").write_bytes(b"earlier")
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_seconds=10)
+    begin(writer)
+    writer.blocks(memoryview(packet(0)))
+    writer.close()
+    assert listed(tmp_path) == ["w-000041.pcapng", "w-000042.pcapng"]
+
+
+def test_names_by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    writer = Writer(str(tmp_path / "w-%Y%m%d-%H%M%S.pcapng"), rotate_seconds=10, rotate_bytes=len(HEADER + ETH0) + SIZE)
+    begin(writer)
+    writer.blocks(memoryview(packet(0) + packet(0.5)))
+    writer.close()
+    # 10^9 s are 2001-09-09 01:46:40 UTC.
+    names = ["w-20010909-014640-2.pcapng", "w-20010909-014640.pcapng"]
+    assert listed(tmp_path) == names
+
+
+def test_what_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="cannot be written"):
+        Writer(str(tmp_path / "none" / "w.pcapng"))
+    with pytest.raises(CaptureError, match="cannot be written"):
+        Writer(str(tmp_path / "none" / "w.pcapng"), rotate_bytes=1)
+    with pytest.raises(CaptureError, match="standard output"):
+        Writer("-", rotate_seconds=1)
+
+
+def test_a_full_disk_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing ends in the middle of a block; what is in the file stays whole, and it goes on when there is room."""
+    path = tmp_path / "w.pcapng"
+    alarms: list[str] = []
+    writer = Writer(str(path), alarm=alarms.append)
+    begin(writer)
+    writer.blocks(memoryview(packet(0)))
+    whole = path.read_bytes()
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if len(data) < SIZE:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data[:50])
+
+    monkeypatch.setattr(os, "write", full)
+    writer.blocks(memoryview(packet(1)))
+    writer.header(ETH1)
+    writer.blocks(memoryview(packet(2)))
+    assert path.read_bytes() == whole
+    assert (writer.failed, writer.missing) == (True, 2 * SIZE)
+    assert alarms == [f"{path}: cannot be written (No space left on device); it is watched on, and tried again"]
+    monkeypatch.undo()
+    writer.blocks(memoryview(packet(3, 1)))
+    assert path.read_bytes() == whole + ETH1 + packet(3, 1)
+    assert alarms[1:] == [f"{path}: is written again; 176 bytes are missing in all"]
+    writer.close()
