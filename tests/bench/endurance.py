@@ -17,7 +17,7 @@ from vrrpwatch.core.monitor import Monitor
 
 GROUPS = 40
 # As many advertisements as those groups send in a day, and nearly as much other multicast.
-OPTIONS = ("--adverts", "0.5", "--multicast", "0.4", "--groups", str(GROUPS), "--failovers", "200", "--seed", "1")
+OPTIONS = ("--adverts", "0.5", "--multicast", "0.4", "--groups", str(GROUPS), "--failovers", "20", "--seed", "1")
 HOURS = 24
 # What is read at a time: a few seconds of that traffic.
 STEP = 32_768

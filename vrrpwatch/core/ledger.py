@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Column = NDArray[np.int64]
 
 # Fewer unmerged rows than this are not worth a sort.
-SMALL: Final = 65_536
+SMALL: Final = 8_192
 
 
 def grouped(
