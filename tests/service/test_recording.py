@@ -1,6 +1,7 @@
 """Recordings that play: what is to be seen at a moment is what an analysis up to that moment finds."""
 
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -100,8 +101,12 @@ def test_it_plays_by_itself_until_it_is_closed(captures: Path) -> None:
     path = str(captures / "keepalived-crash.pcap")
     whole = analyse([path], Options()).analysis
     recording = Recording([path], whole, engine_options, speed=100.0, clock=lambda: float(next(ticks)))
-    recording.start()
-    recording.thread.join(0.01)
+    closing = Event()
+    thread = Thread(target=recording.run, args=(closing,))
+    thread.start()
+    while recording.position < recording.last:
+        closing.wait(0.01)
+    closing.set()
+    thread.join()
     recording.close()
-    assert not recording.thread.is_alive()
-    assert recording.trouble is None
+    assert recording.view.totals == whole.totals

@@ -41,9 +41,7 @@ def test_everything_is_told(manager: socket.socket, tmp_path: Path, *, abstract:
         ({"WATCHDOG_USEC": "0"}, None),
     ],
 )
-def test_signs_of_life_come_twice_as_often_as_asked_for(
-    environment: dict[str, str], seconds: float | None
-) -> None:
+def test_signs_of_life_come_twice_as_often_as_asked_for(environment: dict[str, str], seconds: float | None) -> None:
     assert Supervisor(environment).watchdog == seconds
 
 

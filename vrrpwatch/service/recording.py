@@ -3,10 +3,9 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from threading import Event as Flag
-from threading import RLock, Thread
+from threading import RLock
 from typing import Final
 
-from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.files import Stream, open_capture
 from vrrpwatch.capture.merge import Feed, merged
 from vrrpwatch.capture.naming import Names
@@ -51,8 +50,7 @@ class _Sips:
 class Recording:
     """Captures that play; ``view`` is what is to be seen at :attr:`position`.
 
-    :meth:`start` begins to play in a thread of its own, until :meth:`close`; all else may be called from any thread
-    and never waits for long.
+    :meth:`run` plays, in a thread of its own; all else may be called from any other and never waits for long.
     """
 
     def __init__(
@@ -75,17 +73,14 @@ class Recording:
         self.first = min((source.first for source in whole.sources if source.first is not None), default=0)
         self.last = max((source.last for source in whole.sources if source.last is not None), default=self.first)
         self.marks: tuple[Instant, ...] = tuple(event.at for event in whole.events)
-        self._lock = RLock()
+        self.lock: Final = RLock()
         self._wanted: Instant = self.first
         self._position: Instant = self.first
         self._playing = True
         self._speed = speed
         self._open: list[Generator[Batch]] = []
         self._feed, self._monitor = self._rewound()
-        self.view: Final = SharedView(self._monitor, self._lock)
-        self._closing = Flag()
-        self.thread: Final = Thread(target=self._play, name="recording", daemon=True)
-        self.trouble: str | None = None
+        self.view: Final = SharedView(self._monitor, self.lock)
 
     # What a player's controls do.
 
@@ -115,33 +110,26 @@ class Recording:
 
     def seek(self, at: Instant) -> None:
         """Goes to an instant, as soon as all up to it was heard."""
-        with self._lock:
+        with self.lock:
             self._wanted = min(max(at, self.first), self.last)
 
-    def start(self) -> None:
-        self.thread.start()
+    def run(self, closing: Flag) -> None:
+        """Plays and seeks until ``closing`` is set; raises ``CaptureError`` where a capture is gone."""
+        before = self._clock()
+        while not closing.is_set():
+            now = self._clock()
+            behind = self.move((now - before) * self._speed if self._playing else 0.0)
+            before = now
+            if not behind:
+                closing.wait(BEAT)
 
     def close(self) -> None:
-        self._closing.set()
-        if self.thread.is_alive():
-            self.thread.join()
+        """Lets go of the captures."""
         self._let_go()
-
-    def _play(self) -> None:
-        before = self._clock()
-        try:
-            while not self._closing.is_set():
-                now = self._clock()
-                behind = self.move((now - before) * self._speed if self._playing else 0.0)
-                before = now
-                if not behind:
-                    self._closing.wait(BEAT)
-        except CaptureError as error:
-            self.trouble = str(error)
 
     def move(self, seconds: float) -> bool:
         """Moves on by so many seconds of the recording and hears one step; whether there is more to hear."""
-        with self._lock:
+        with self.lock:
             self._wanted = min(self._wanted + int(seconds * NANOSECONDS), self.last)
             if self._wanted < self._position:
                 self._feed, self._monitor = self._rewound()
