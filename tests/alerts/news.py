@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from vrrpwatch.core.analysis import GroupInfo, SpeakerInfo, Tenure, Totals
 from vrrpwatch.core.findings import RULES
 from vrrpwatch.core.model import (
+    Cause,
     Event,
     EventKind,
     Evidence,
@@ -47,7 +48,7 @@ def finding(
 def event(kind: EventKind = "master-changed", second: float = 0.0, *, key: GroupKey = KEY) -> Event:
     old = None if kind == "master-appeared" else A
     new = None if kind in ("master-lost", "master-resigned") else B
-    cause = "timed-out" if kind == "master-changed" else None
+    cause: Cause | None = "timed-out" if kind == "master-changed" else None
     return Event(at(second), kind, key, 0, 9, old, new, cause, 3.2, 3.6)
 
 

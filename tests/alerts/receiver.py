@@ -22,6 +22,7 @@ class Receiver(ThreadingHTTPServer):
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.statuses: list[tuple[Any, int]] = []
         self.changed = threading.Condition()
         self.answer = answer
 
@@ -48,7 +49,10 @@ class _Handler(BaseHTTPRequestHandler):
             receiver.headers.append(dict(self.headers))
             receiver.paths.append(self.path)
             receiver.changed.notify_all()
-        self.send_response(receiver.answer(before))
+        status = receiver.answer(before)
+        with receiver.changed:
+            receiver.statuses.append((body, status))
+        self.send_response(status)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

@@ -63,7 +63,8 @@ class Alerts:
             raise
         self._writer = Writer(outbox, lock=self._lock, everything=self._everything, alarm=alarm, random=random)
         if lanes.keys() - self._workers.keys() or outbox.unreadable:
-            self._writer.rewrite()
+            with self._lock:
+                self._writer.rewrite()
         self._writer.start()
         for worker in self._workers.values():
             worker.start()

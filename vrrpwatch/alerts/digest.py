@@ -17,7 +17,7 @@ _NAMED: Final = 3
 
 @dataclass(slots=True)
 class Unlisted:
-    """Alerts that no digest can list: ``over`` were over before they could be told, ``untracked`` were too many."""
+    """Alerts that no digest can list: ``over`` were over too soon, at least ``untracked`` were too many."""
 
     over: int = 0
     untracked: int = 0
@@ -87,5 +87,5 @@ def _summary(ranked: Sequence[Sequence[Alert]], count: int, unlisted: Unlisted) 
     if unlisted.over:
         text += f"; {unlisted.over} more were over before they could be told"
     if unlisted.untracked:
-        text += f"; {unlisted.untracked} more were too many to follow"
+        text += f"; at least {unlisted.untracked} more were too many to follow"
     return text

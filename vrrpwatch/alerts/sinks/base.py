@@ -31,7 +31,7 @@ class Sender(Protocol):
         ...
 
     def deliver(self, alert: Alert) -> None:
-        """Returns when it is delivered; raises :class:`Retry` or :class:`Refused`.  Takes no longer than its timeout."""
+        """Returns when it is delivered; raises :class:`Retry` or :class:`Refused` within its timeout."""
         ...
 
     def refresh(self) -> None:
