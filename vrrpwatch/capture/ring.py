@@ -197,7 +197,7 @@ class Transcoder:
         mac = u16(head, 24)
         if mac < _FRAME or self.position + mac + snapped > self.end:
             return self.spoil()
-        self.at = u32(head, 0) * 1_000_000_000 + u32(head, 4)
+        self.at = u32(head, 4) * 1_000_000_000 + u32(head, 8)
         return 0
 
     def frames(
