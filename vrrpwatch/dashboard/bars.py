@@ -14,11 +14,11 @@ HINTS: Final = (
     ("/", "filter"),
     ("Space", "freeze"),
     ("Enter", "open"),
-    ("Esc", "back"),
     ("m", "mask"),
     ("s", "picture"),
-    ("t", "theme"),
     ("q", "quit"),
+    ("Esc", "back"),
+    ("t", "theme"),
 )
 
 
@@ -52,7 +52,7 @@ def title_line(status: Status, width: int) -> Line:
     marks.append((0, 3, (f" {'▲ ' if lost else ''}drops {status.dropped:,} ", "alarm" if lost else "")))
     shown = status.now if status.frozen is None else status.frozen
     marks.append((4, 4, (f"{date(shown)} " if width >= 72 else "", "")))
-    marks.append((3, 5, (f"{clock(shown, 0)}Z", "bold")))
+    marks.append((3, 5, (f"{clock(shown, 0)}Z ", "bold")))
     kept: list[tuple[int, int, Span]] = []
     for mark in sorted(marks, key=lambda mark: mark[0]):
         if sum(width_of(one[2][0]) for one in kept) + width_of(mark[2][0]) <= width:

@@ -22,7 +22,8 @@ class Column(NamedTuple, Generic[Row]):
 
     ``rank`` 0 is never dropped, the highest is dropped first.  A column with ``share`` takes that part of the room
     that is left, up to ``most`` cells.  ``order`` gives what it is sorted by (never ``None``), the greatest first where
-    ``down``.  What changes with every picture is not ``searched``.  Of what is too wide, ``tail`` keeps the end.
+    ``down``.  What changes with every picture is not ``searched``.  Of what is too wide, ``tail`` keeps
+    the end and ``middle`` both ends.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Column(NamedTuple, Generic[Row]):
     down: bool = False
     searched: bool = True
     tail: bool = False
+    middle: bool = False
 
     @property
     def key(self) -> str:

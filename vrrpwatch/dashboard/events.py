@@ -51,6 +51,7 @@ COLUMNS: Final[tuple[Column[Event], ...]] = (
         lambda event: event.group,
         share=1,
         most=40,
+        middle=True,
     ),
     Column(
         "what happened",

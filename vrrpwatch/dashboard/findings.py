@@ -180,6 +180,7 @@ COLUMNS: Final[tuple[Column[FindingRow], ...]] = (
         lambda row: (row.subject[1], str(row.subject[2] or "")),
         share=2,
         most=44,
+        middle=True,
     ),
     Column(
         "sTatus",

@@ -85,7 +85,7 @@ class GroupPage(Page):
         left += self._hosts(scene)
         right = [*self._happened(scene, width), *self._dump(scene, width)]
         facts.show(left if wide else [*left, *right])
-        packets.show(right if wide else [])
+        packets.show(right[1:] if wide else [])
 
     def on_resize(self) -> None:
         if self._scene is not None:

@@ -72,7 +72,15 @@ class GroupsPage(Page):
                 style=lambda row, _: words.SEVERITY_STYLES[row.severity],
                 down=True,
             ),
-            Column("Group", 15, lambda row, scene: words.group(row.key, scene.mask), itemgetter(0), share=3, most=44),
+            Column(
+                "Group",
+                15,
+                lambda row, scene: words.group(row.key, scene.mask),
+                itemgetter(0),
+                share=3,
+                most=44,
+                middle=True,
+            ),
             Column(
                 "sTate",
                 11,
@@ -88,6 +96,7 @@ class GroupsPage(Page):
                 lambda row: address_order(row.master),
                 share=1,
                 most=26,
+                middle=True,
             ),
             Column(
                 "Prio",

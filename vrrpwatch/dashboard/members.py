@@ -67,7 +67,15 @@ COLUMNS: Final[tuple[Column[MemberRow], ...]] = (
         share=1,
         most=30,
     ),
-    Column("Host", 15, lambda row, scene: scene.mask.ip(row.ip), lambda row: address_order(row.ip), share=1, most=30),
+    Column(
+        "Host",
+        15,
+        lambda row, scene: scene.mask.ip(row.ip),
+        lambda row: address_order(row.ip),
+        share=1,
+        most=30,
+        middle=True,
+    ),
     Column("mAc", 17, lambda row, scene: scene.mask.mac(row.mac), lambda row: row.mac or "", rank=1),
     Column(
         "since",

@@ -89,7 +89,7 @@ class MulticastPage(Page):
         now = sums[-1] if sums else 0
         over = now > budget > 0
         titles: list[Span] = [
-            (fit(f"{segment}: redundancy and state sync, packets/s", width), "section"),
+            (fit(f"{segment} redundancy and sync, packets/s", width), "section"),
             ("  ", ""),
             (fit(f"{destination}, packets/s", width), "section"),
         ]

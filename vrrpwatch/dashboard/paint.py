@@ -29,9 +29,12 @@ def fit(text: str, width: int, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
-def line_width(line: Line) -> int:
-    """How many cells a line takes."""
-    return sum(width_of(text) for text, _ in line)
+def elide(text: str, width: int) -> str:
+    """``text`` cut in its middle to ``width`` characters: of names and addresses both ends tell something."""
+    if len(text) <= width or width < 3:
+        return text
+    head = width * 3 // 5
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def strip(line: Line, width: int, palette: Palette, *, ground: Style | None = None, over: Style | None = None) -> Strip:

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from vrrpwatch.dashboard.columns import Column, Placed, Scene, arrange
 from vrrpwatch.dashboard.listing import Listing
 from vrrpwatch.dashboard.mask import Mask
-from vrrpwatch.dashboard.paint import Span, fit, strip
+from vrrpwatch.dashboard.paint import Span, elide, fit, strip
 from vrrpwatch.dashboard.themes import PLAIN, Palette
 
 Row = TypeVar("Row")
@@ -242,9 +242,10 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
         for placed in self._placed:
             column = placed.column
             text = column.text(row, self._scene)
+            text = elide(text, placed.width) if column.middle else text
             text = text[-placed.width :] if column.tail else fit(text, placed.width, column.right)
-            spans.append((text + " ", column.style(row, self._scene) if column.style else ""))
-        return self._strip(tuple(spans), self.palette.cursor if selected else None)
+            spans += ((text, column.style(row, self._scene) if column.style else ""), (" ", ""))
+        return self._strip(tuple(spans[:-1]), self.palette.cursor if selected else None)
 
     def _empty(self) -> str:
         if self.listing.unread:
@@ -259,8 +260,7 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
                 arrow = "▼" if self.listing.reverse else "▲"
                 title = title[: placed.width - 1] + arrow
             spans.append((fit(title, placed.width, column.right) + " ", "head"))
-        spans.append((" " * self._width, "head"))
-        return self._strip(tuple(spans), None)
+        return self._strip(((fit("".join(text for text, _ in spans)[:-1], self._width), "head"),), None)
 
     def _strip(self, spans: tuple[Span, ...], over: Style | None) -> Strip:
         found = self._strips.get((spans, over is None))

@@ -35,8 +35,8 @@ def severity(value: Severity | None) -> str:
 
 
 def group(key: GroupKey, mask: Mask) -> str:
-    """A group with its segment, the segment first: ``eth0/10 VRRP 51``."""
-    return f"{mask.name(key.segment)} {mask.text(router_name(key))}"
+    """A group with its segment: ``VRRP 51 eth0/10``, ``VRRP 53 (IPv6) eth0/10``."""
+    return f"{mask.text(router_name(key))} {mask.name(key.segment)}"
 
 
 def brief(value: Seconds) -> str:

@@ -1,0 +1,81 @@
+"""Drives a dashboard over the scripted view as a person does: keys in, the text on the screen out."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tests.dashboard.scripted import ScriptedView
+from vrrpwatch.dashboard.app import Dashboard
+from vrrpwatch.dashboard.controls import Keeper, MemoryKeeper, Player
+from vrrpwatch.dashboard.feed import Feed, Lock, Pump
+
+# No timer fires during a test: pictures are taken when the test says so.
+NEVER = 3600.0
+SMALL, LARGE = (80, 24), (200, 50)
+
+
+class Driver:
+    """A running dashboard."""
+
+    def __init__(self, app: Dashboard, pilot: Pilot[Any], view: ScriptedView) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.view = view
+
+    async def press(self, *keys: str) -> str:
+        """Presses keys, and gives the screen after them."""
+        await self.pilot.press(*keys)
+        return await self.screen()
+
+    async def tick(self) -> str:
+        """Lets the next picture be taken, and gives the screen."""
+        self.app.tick()
+        return await self.screen()
+
+    async def screen(self) -> str:
+        """The text on the screen, lines ending without spaces."""
+        await self.pilot.pause()
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    async def lines(self) -> list[str]:
+        return (await self.screen()).split("\n")
+
+
+@asynccontextmanager
+async def dashboard(
+    view: ScriptedView | None = None,
+    size: tuple[int, int] = SMALL,
+    *,
+    keeper: Keeper | None = None,
+    player: Player | None = None,
+    pump: Pump | None = None,
+    lock: Lock | None = None,
+    theme: str | None = "dark",
+    pictures: Path = Path("nowhere"),
+    reveal: bool = False,
+    title: str = "eth0",
+) -> AsyncIterator[Driver]:
+    """A dashboard with its first picture painted."""
+    view = view if view is not None else ScriptedView()
+    feed = Feed(view, lock, pump, (OSError,))
+    app = Dashboard(
+        feed,
+        title=title,
+        refresh=NEVER,
+        keeper=keeper if keeper is not None else MemoryKeeper(),
+        player=player,
+        theme=theme,
+        pictures=pictures,
+        reveal=reveal,
+    )
+    try:
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot, view)
+            await driver.tick()
+            yield driver
+    finally:
+        feed.stop()
