@@ -6,7 +6,7 @@ A row only ever grows: what is told again, and sums that are made again of what 
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, case, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
 
 from vrrpwatch.core.model import Seconds
 from vrrpwatch.store.codec import MAX_KEY, clean, whole
@@ -25,10 +25,11 @@ _MAX_SINGLE: Final = 30
 
 
 class Retention(NamedTuple):
-    """How long volume is kept per second and per minute, in seconds of time; per hour it is kept for ever."""
+    """How long volume is kept per second, minute and hour, in seconds of time; ``None`` is for ever."""
 
     seconds: Seconds = 48 * 3_600
     minutes: Seconds = 90 * 86_400
+    hours: Seconds | None = None
 
 
 class Flows:
@@ -120,21 +121,26 @@ def roll_up(connection: Connection, sensor: int, touched: Collection[int], now: 
     return hours_until != hours_from
 
 
-def prune_volume(connection: Connection, sensor: int, now: int, keep: Retention) -> int:
-    """Deletes the sensor's seconds and minutes that are rolled up and old; returns how many rows."""
+def old_volume(
+    connection: Connection, sensor: int, now: int, keep: Retention
+) -> list[tuple[type[SecondRow | MinuteRow | HourRow], ColumnElement[bool]]]:
+    """Which of the sensor's rows are rolled up and older than they are to be kept, at ``now`` (seconds)."""
     found = connection.execute(
         select(RollupRow.minutes_from, RollupRow.hours_from).where(RollupRow.sensor_id == sensor)
     ).one_or_none()
     if found is None:
-        return 0
-    minutes_from, hours_from = found
+        return []
     flows = select(FlowRow.id).where(FlowRow.sensor_id == sensor)
-    # A minute is only ever made of all its seconds: whole minutes go.
-    seconds_before = min(minutes_from, _floor(now - int(keep.seconds), MINUTE))
-    minutes_before = min(hours_from, _floor(now - int(keep.minutes), HOUR))
-    old_seconds = delete(SecondRow).where(SecondRow.start < seconds_before, SecondRow.flow_id.in_(flows))
-    old_minutes = delete(MinuteRow).where(MinuteRow.start < minutes_before, MinuteRow.flow_id.in_(flows))
-    return connection.execute(old_seconds).rowcount + connection.execute(old_minutes).rowcount
+    # A minute is only ever made of all its seconds, and an hour of all its minutes: whole ones go.
+    seconds_before = min(found[0], _floor(now - int(keep.seconds), MINUTE))
+    minutes_before = min(found[1], _floor(now - int(keep.minutes), HOUR))
+    old: list[tuple[type[SecondRow | MinuteRow | HourRow], ColumnElement[bool]]] = [
+        (SecondRow, and_(SecondRow.start < seconds_before, SecondRow.flow_id.in_(flows))),
+        (MinuteRow, and_(MinuteRow.start < minutes_before, MinuteRow.flow_id.in_(flows))),
+    ]
+    if keep.hours is not None:
+        old.append((HourRow, and_(HourRow.start < now - int(keep.hours), HourRow.flow_id.in_(flows))))
+    return old
 
 
 def _floor(second: int, width: int) -> int:

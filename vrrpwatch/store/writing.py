@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, and_, case, or_, select, update
+from sqlalchemy import Connection, Engine, and_, case, delete, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from vrrpwatch import __version__
@@ -22,7 +22,7 @@ from vrrpwatch.store.codec import (
 from vrrpwatch.store.connecting import writing
 from vrrpwatch.store.dialects import insert, insert_many
 from vrrpwatch.store.tables import EventRow, FindingRow, GroupRecord, RunRow, SensorRow
-from vrrpwatch.store.volume import Flows, Retention, prune_volume, roll_up, write_seconds
+from vrrpwatch.store.volume import Flows, Retention, old_volume, roll_up, write_seconds
 
 # Rows of one transaction: others that write to the same database wait no longer than these take.
 MAX_ROWS: Final = 5_000
@@ -178,7 +178,8 @@ class Writer:
         touched = write_seconds(connection, sensor, self._flows, part.seconds) if part.seconds else set()
         now = 0 if part.latest is None else whole(part.latest.now) // NANOSECONDS
         if roll_up(connection, sensor, touched, now):
-            prune_volume(connection, sensor, now, self._keep)
+            for table, old in old_volume(connection, sensor, now, self._keep):
+                connection.execute(delete(table).where(old))
 
 
 _NOTHING: Final = dict.fromkeys(("packets", "bytes", "multicast_packets", "multicast_bytes", "adverts", "dropped"), 0)
