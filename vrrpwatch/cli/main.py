@@ -17,6 +17,10 @@ from vrrpwatch.cli.streams import give_up_standard_output, open_standard_streams
 COMMANDS: Final = {
     "analyze": "Say who was master when and why, what is wrong, and what the multicast costs.",
     "decode": "Print one line per advertisement, as tcpdump does, or every field of it.",
+    "live": "Show on the terminal what goes on: live, from a recording, or from a store.",
+    "watch": "Watch live without a screen: journal, alerts, metrics.",
+    "doctor": "Say whether this host and its network can carry VRRP and CARP.",
+    "store": "Look after the recorded history.",
     "completion": "Print the script that completes commands and options in a shell.",
 }
 # New objects between two looks for garbage; Python's own figure is 700.

@@ -1,0 +1,201 @@
+"""``vrrpwatch live``: the dashboard over an interface, a recording or a store."""
+
+import getpass
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vrrpwatch.cli.exits import Exit, Failure, complain
+from vrrpwatch.cli.listening import expression_argument, failure, listening_options, live_options
+from vrrpwatch.cli.options import CAPTURE, setting
+
+if TYPE_CHECKING:
+    from vrrpwatch.core.model import Instant
+    from vrrpwatch.dashboard.controls import Mark
+    from vrrpwatch.service.fleet import FleetRun
+
+
+@click.command(short_help="Show what goes on.")
+@listening_options
+@click.option("-r", "--read", metavar="FILE", multiple=True, type=CAPTURE, help="Play a capture (may be repeated).")
+@setting("--speed", type=click.FloatRange(0.1, 10_000), default=1.0, show_default=True, help="How fast to play it.")
+@setting("--store", metavar="URL", help="Show all sensors of a journal (a file or postgresql://…).")
+@setting("--theme", metavar="NAME", help="The colours; those that suit the terminal without it.")
+@setting(
+    "--pictures",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where pictures go; the current folder without it.",
+)
+@expression_argument
+@click.pass_context
+def live(
+    ctx: click.Context,
+    /,
+    expression: tuple[str, ...],
+    read: tuple[str, ...],
+    speed: float,
+    store: str | None,
+    theme: str | None,
+    pictures: Path | None,
+    **given: Any,
+) -> None:
+    """Show on the terminal who is master, what is wrong, and what the multicast costs.
+
+    Over interfaces (-i), a recording (-r) or a journal (--store). Press ? there for the keys.
+
+    \b
+    Examples:
+      vrrpwatch live -i eth0
+      vrrpwatch live -r friday.pcapng --speed 10
+      vrrpwatch live --store postgresql://watch@db/network
+
+    \b
+    Exit codes: 0 left, 2 usage, 3 cannot listen or read, 5 no permission,
+    6 no such store, 130 interrupted.
+    """
+    from vrrpwatch.dashboard.themes import NAMES
+
+    if theme is not None and theme not in NAMES:
+        raise click.UsageError(f"--theme must be one of {', '.join(NAMES)}")
+    if sum(map(bool, (given["interface"], read, store))) != 1:
+        raise click.UsageError("give one of -i (an interface), -r (a recording) and --store (a journal)")
+    if expression and not given["interface"]:
+        raise click.UsageError(f"{' '.join(expression)!r}: only what -i hears can be filtered; captures go with -r")
+    looks: dict[str, Any] = {"theme": theme, "pictures": pictures, "reveal": given["reveal"]}
+    if read:
+        code = _play(read, speed, given, looks)
+    elif store:
+        code = _fleet(store, looks)
+    else:
+        code = _listen(given, expression, looks)
+    ctx.exit(code)
+
+
+def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str, Any]) -> int:
+    from vrrpwatch.capture.errors import CaptureError
+    from vrrpwatch.dashboard.run import run
+    from vrrpwatch.service.live import LiveRun
+
+    options = live_options(given, expression)
+    if options.write == "-":
+        raise click.UsageError("-w - would write into the picture; name a file")
+    lines: list[str] = []
+    watched = LiveRun(options, lines.append)
+    try:
+        try:
+            watched.open()
+        except Exception as error:
+            raise failure(error) from error
+        watching = watched.watching
+        return run(
+            watching.monitor,
+            title=", ".join(options.interfaces),
+            pump=watched.pump,
+            lock=watching.lock,
+            errors=(OSError, CaptureError),
+            **looks,
+        )
+    finally:
+        watched.close()
+        for line in lines:
+            complain(line)
+
+
+def _play(paths: tuple[str, ...], speed: float, given: dict[str, Any], looks: dict[str, Any]) -> int:
+    from vrrpwatch.capture.errors import CaptureError
+    from vrrpwatch.capture.naming import Names
+    from vrrpwatch.capture.session import Options, analyse
+    from vrrpwatch.capture.sources import reads_once
+    from vrrpwatch.cli.progress import ReadingProgress
+    from vrrpwatch.core.engine import EngineOptions
+    from vrrpwatch.core.frames import Loss
+    from vrrpwatch.dashboard.run import run
+    from vrrpwatch.service.recording import Recording
+
+    if any(map(reads_once, paths)):
+        raise click.UsageError("a recording is read again when it is wound back; give a file instead of a pipe")
+    policy, keys, budget, reveal = _judging(given)
+    with ReadingProgress() as progress:
+        whole = analyse(paths, Options(None, policy, keys, budget, 1, reveal), progress)
+    if whole.errors:
+        raise Failure("\n".join(whole.errors), Exit.UNREADABLE)
+
+    def options(names: Names, losses: tuple[Loss, ...]) -> EngineOptions:
+        return EngineOptions(names.interface, policy, keys, budget, reveal, losses)
+
+    recording = Recording(paths, whole.analysis, options, speed=speed, clock=time.monotonic)
+    try:
+        title = ", ".join(Path(path).name for path in paths)
+        errors = (OSError, CaptureError)
+        return run(
+            recording.view,
+            title=title,
+            player=recording,
+            pump=recording.run,
+            lock=recording.lock,
+            errors=errors,
+            **looks,
+        )
+    finally:
+        recording.close()
+
+
+def _judging(given: dict[str, Any]) -> tuple[Any, Any, float, bool]:
+    from vrrpwatch.cli.settings import SettingsError, load_keys, load_policy
+
+    try:
+        policy = None if given["policy"] is None else load_policy(given["policy"])
+        keys = None if given["keys"] is None else load_keys(given["keys"])
+    except SettingsError as error:
+        raise Failure("\n".join(error.lines), Exit.USAGE) from None
+    return policy, keys, given["budget"], given["reveal"]
+
+
+def _fleet(url: str, looks: dict[str, Any]) -> int:
+    from vrrpwatch.dashboard.run import run
+    from vrrpwatch.service.fleet import FleetRun
+    from vrrpwatch.store.places import StoreError
+
+    try:
+        watched = FleetRun(url, getpass.getuser())
+    except StoreError as error:
+        raise failure(error) from error
+    try:
+        return run(
+            watched.fleet,
+            title="all sensors",
+            keeper=_StoreKeeper(watched),
+            pump=watched.pump,
+            errors=(OSError, StoreError),
+            **looks,
+        )
+    finally:
+        watched.close()
+
+
+class _StoreKeeper:
+    """Keeps people's decisions in the store that is shown."""
+
+    def __init__(self, watched: "FleetRun") -> None:
+        self._watched = watched
+
+    def marks(self) -> "Mapping[str, Mark]":
+        from vrrpwatch.dashboard.controls import Mark
+
+        return {
+            finding: Mark(mark.acknowledged_at, mark.silenced_until)
+            for finding, mark in self._watched.fleet.marks().items()
+        }
+
+    def acknowledge(self, finding: str, at: "Instant") -> None:  # noqa: ARG002 - the store has a clock
+        self._watched.acknowledge(finding)
+
+    def withdraw(self, finding: str) -> None:
+        self._watched.withdraw(finding)
+
+    def silence(self, finding: str, until: "Instant") -> None:
+        self._watched.silence(finding, until)

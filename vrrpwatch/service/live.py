@@ -1,0 +1,236 @@
+"""Puts a live run together: opens what needs rights, gives them up, and starts those who want to know."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vrrpwatch import __version__
+from vrrpwatch.capture import bpf
+from vrrpwatch.capture.evidence import Evidence
+from vrrpwatch.capture.live import Sink as ByteSink
+from vrrpwatch.capture.live import Sniffer
+from vrrpwatch.capture.live_join import Memberships, own_addresses
+from vrrpwatch.capture.live_privileges import drop_privileges
+from vrrpwatch.capture.live_socket import RingSize
+from vrrpwatch.capture.naming import Names
+from vrrpwatch.capture.session import WANTED
+from vrrpwatch.capture.writer import Writer
+from vrrpwatch.core.analysis import Analysis
+from vrrpwatch.core.engine import EngineOptions
+from vrrpwatch.core.frames import Batch
+from vrrpwatch.core.model import Instant
+from vrrpwatch.service.sinks import EvidenceKeeper, Gauge, Recorder, Teller
+from vrrpwatch.service.watching import Sink, Watching
+from vrrpwatch.wire.values import IPAddress
+
+if TYPE_CHECKING:
+    from vrrpwatch.core.keys import Keys
+    from vrrpwatch.core.policy import Policy
+
+# How much of what passed is held, for the packets that came before a finding was certain.
+EVIDENCE_BYTES: Final = 64 << 20
+MEGABYTE: Final = 1 << 20
+
+Told = Callable[[str], None]
+
+
+class LiveOptions(NamedTuple):
+    """What a live run does.  ``alerts`` and ``outbox``, ``store`` and ``metrics`` may each be left out."""
+
+    interfaces: tuple[str, ...]
+    expression: str = ""
+    snaplen: int = 262_144
+    promiscuous: bool = True
+    ring_megabytes: int = 64
+    join: tuple[IPAddress, ...] = ()
+    write: str | None = None
+    rotate_bytes: int | None = None
+    rotate_seconds: float | None = None
+    keep_files: int | None = None
+    evidence: str | None = None
+    policy: "Policy | None" = None
+    keys: "Keys | None" = None
+    budget: float | None = None
+    reveal: bool = False
+    sensor: str = ""
+    store: str | None = None
+    alerts: str | None = None
+    outbox: str | None = None
+    metrics: tuple[str, int] | None = None
+    user: str | None = None
+
+
+class _Ears:
+    """What a sniffer hears, as the loop wants it."""
+
+    def __init__(self, sniffer: Sniffer) -> None:
+        self._sniffer = sniffer
+
+    @property
+    def settled_until(self) -> Instant:
+        return self._sniffer.settled_until
+
+    def batches(self) -> Iterator[Batch | None]:
+        return self._sniffer.batches(WANTED)
+
+
+class LiveRun:
+    """A live run, from :meth:`open` to :meth:`close`; ``told`` hears, a line each, what a person should know."""
+
+    def __init__(self, options: LiveOptions, told: Told, extra: tuple[Sink, ...] = ()) -> None:
+        """``extra`` sinks are told first."""
+        self._options = options
+        self._told = told
+        self._stack = ExitStack()
+        self._sinks: list[Sink] = list(extra)
+        self._sniffer: Sniffer | None = None
+        self._teller: Teller | None = None
+        self._watching: Watching | None = None
+        self.sensor = options.sensor or socket.gethostname()
+
+    @property
+    def watching(self) -> Watching:
+        if self._watching is None:
+            raise RuntimeError("the run is not open")
+        return self._watching
+
+    def open(self) -> None:
+        """Opens interfaces and files, gives up all rights but that to watch, then starts what needs none.
+
+        Raises :class:`vrrpwatch.capture.errors.CaptureError` and what the settings of alerts, store and metrics raise.
+        """
+        options = self._options
+        program = bpf.kept(options.snaplen)
+        if options.expression:
+            from vrrpwatch.capture.bpf_expression import compile_expression
+
+            program = bpf.both(compile_expression(options.expression, options.snaplen), program)
+        byte_sinks: list[ByteSink] = []
+        if options.write is not None:
+            writer = Writer(
+                options.write,
+                rotate_bytes=options.rotate_bytes,
+                rotate_seconds=options.rotate_seconds,
+                keep=options.keep_files,
+                alarm=self._told,
+            )
+            self._stack.callback(writer.close)
+            byte_sinks.append(writer)
+        if options.evidence is not None:
+            Path(options.evidence).mkdir(parents=True, exist_ok=True)
+            evidence = Evidence(options.evidence, EVIDENCE_BYTES, self._told)
+            byte_sinks.append(evidence)
+            self._sinks.append(EvidenceKeeper(evidence, self._told))
+        memberships = Memberships(options.join, self._told)
+        self._stack.callback(memberships.close)
+        size = RingSize()
+        self._sniffer = Sniffer(
+            options.interfaces,
+            program=program,
+            snaplen=options.snaplen,
+            promiscuous=options.promiscuous,
+            size=size._replace(blocks=max(options.ring_megabytes * MEGABYTE // size.block, 8)),
+            sinks=byte_sinks,
+            told=self._told,
+            opened=memberships.join,
+        )
+        self._stack.callback(self._sniffer.close)
+        self._sniffer.open()
+        named = () if "any" in options.interfaces else options.interfaces
+        own = own_addresses(named) if options.join else frozenset()
+        self._give_up_rights()
+        self._start_sinks()
+        self._watching = Watching(_Ears(self._sniffer), lambda names: self._engine_options(names, own), self._sinks)
+        self._stack.callback(self._watching.close)
+
+    def run(self) -> Analysis:
+        """Watches until :meth:`stop`."""
+        return self.watching.run()
+
+    def pump(self, closing: Flag) -> None:
+        """The same until ``closing`` is set, for whoever shows the run."""
+        ended = Flag()
+
+        def wait() -> None:
+            while not ended.is_set() and not closing.wait(0.1):
+                pass
+            self.stop()
+
+        waiting = Thread(target=wait, name="stop", daemon=True)
+        waiting.start()
+        try:
+            self.run()
+        finally:
+            ended.set()
+            waiting.join()
+
+    def stop(self) -> None:
+        """Ends the run soon; may be called from anywhere."""
+        if self._sniffer is not None:
+            self._sniffer.stop()
+
+    def reload(self, policy: "Policy | None") -> None:
+        """Goes on with another policy and the alert settings as they are now; where those are wrong nothing changes."""
+        if self._teller is not None and self._options.alerts is not None:
+            from vrrpwatch.alerts.settings import load
+
+            self._teller.reload(load(self._options.alerts))
+        with self.watching.lock:
+            self.watching.monitor.obey(policy)
+
+    def close(self) -> None:
+        """Puts everything away, whatever was opened."""
+        self._stack.close()
+
+    def _engine_options(self, names: Names, own: frozenset[IPAddress]) -> EngineOptions:
+        options = self._options
+        return EngineOptions(
+            names.interface, options.policy, options.keys, options.budget, options.reveal, live=True, own=own
+        )
+
+    def _give_up_rights(self) -> None:
+        if self._switches_users():
+            self._told("a hook has a user of its own, so the right to change users is kept, and all others with it")
+            return
+        drop_privileges(self._options.user)
+
+    def _switches_users(self) -> bool:
+        if self._options.alerts is None or os.geteuid() != 0 or self._options.user is not None:
+            return False
+        from vrrpwatch.alerts.settings import Hook, load
+
+        return any(isinstance(sink, Hook) for sink in load(self._options.alerts).sink)
+
+    def _start_sinks(self) -> None:
+        options = self._options
+        if options.metrics is not None:
+            from prometheus_client import CollectorRegistry
+
+            from vrrpwatch.alerts.exporter import serve
+            from vrrpwatch.alerts.metrics import Metrics
+
+            registry = CollectorRegistry()
+            metrics = Metrics(registry, __version__)
+            self._sinks.append(Gauge(metrics, serve(registry, *options.metrics)))
+        if options.store is not None:
+            from vrrpwatch.store.journal import Journal, JournalState
+
+            def changed(state: JournalState) -> None:
+                self._told("the journal is written again" if state.reason is None else f"journal: {state.reason}")
+
+            journal = Journal(options.store, self.sensor, clock=time.time_ns, alarm=changed)
+            self._sinks.append(Recorder(journal, self._told))
+        if options.alerts is not None and options.outbox is not None:
+            from vrrpwatch.alerts.alerts import Alerts
+            from vrrpwatch.alerts.settings import load
+
+            Path(options.outbox).parent.mkdir(parents=True, exist_ok=True)
+            alerts = Alerts(load(options.alerts), options.outbox, self.sensor, clock=time.time_ns, alarm=self._told)
+            self._teller = Teller(alerts, self._told)
+            self._sinks.append(self._teller)

@@ -1,0 +1,109 @@
+"""Those who want to know of a live run, each in the shape that the loop asks for."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from vrrpwatch.capture.evidence import Evidence
+from vrrpwatch.core.model import NANOSECONDS, Finding, Instant, Severity
+from vrrpwatch.core.news import News
+
+if TYPE_CHECKING:
+    from vrrpwatch.alerts.alerts import Alerts
+    from vrrpwatch.alerts.exporter import Exporter
+    from vrrpwatch.alerts.metrics import Metrics
+    from vrrpwatch.alerts.settings import AlertSettings
+    from vrrpwatch.store.journal import Journal
+
+# What makes time pass for alerts that wait: resolved ones, digests.
+TICK: Final = NANOSECONDS
+
+
+class EvidenceKeeper:
+    """Has the packets around each critical finding kept."""
+
+    def __init__(self, evidence: Evidence, told: Callable[[str], None]) -> None:
+        self._evidence = evidence
+        self._told = told
+
+    def tell(self, news: News) -> None:
+        for finding in news.findings:
+            if finding.severity is Severity.CRITICAL:
+                self._evidence.keep(finding.id, finding.first, finding.last)
+        self._say(str(path) for path in self._evidence.settle(news.now))
+
+    def close(self) -> None:
+        self._say(str(path) for path in self._evidence.close())
+
+    def _say(self, paths: Iterator[str]) -> None:
+        for path in paths:
+            self._told(f"{path}: holds the packets around a critical finding")
+
+
+class Recorder:
+    """Keeps everything in the journal."""
+
+    def __init__(self, journal: "Journal", told: Callable[[str], None]) -> None:
+        self._journal = journal
+        self._told = told
+
+    def tell(self, news: News) -> None:
+        self._journal.record(news)
+
+    def close(self) -> None:
+        if not self._journal.close():
+            self._told(f"the journal could not be written to its end: {self._journal.state.reason}")
+
+
+class Teller:
+    """Has alerts decided and delivered."""
+
+    def __init__(self, alerts: "Alerts", told: Callable[[str], None]) -> None:
+        self._alerts = alerts
+        self._told = told
+        self._ticked: Instant = 0
+
+    def tell(self, news: News) -> None:
+        if news.findings or news.events:
+            self._alerts.tell(news)
+        if not 0 <= news.now - self._ticked < TICK:
+            self._ticked = news.now
+            self._alerts.tick()
+
+    def reload(self, settings: "AlertSettings") -> None:
+        self._alerts.reload(settings)
+
+    def close(self) -> None:
+        if not self._alerts.close():
+            self._told("alerts that were not delivered could not be put on the disk")
+
+
+class Gauge:
+    """Keeps the metrics, and the server that shows them."""
+
+    def __init__(self, metrics: "Metrics", exporter: "Exporter") -> None:
+        self._metrics = metrics
+        self._exporter = exporter
+
+    def tell(self, news: News) -> None:
+        self._metrics.update(news)
+
+    def close(self) -> None:
+        self._exporter.close()
+
+
+class Lines:
+    """Prints events, and each finding when it is first raised."""
+
+    def __init__(self, write: Callable[[News, list[Finding]], None]) -> None:
+        self._write = write
+        self._known: set[str] = set()
+
+    def tell(self, news: News) -> None:
+        # The register that they come from is bounded, and so is this.
+        fresh = [finding for finding in news.findings if finding.id not in self._known]
+        self._known.update(finding.id for finding in fresh)
+        if news.events or fresh:
+            self._write(news, fresh)
+
+    def close(self) -> None:
+        """There is nothing to put away."""
