@@ -101,7 +101,7 @@ class Sniffer:
         self._rest = memoryview(b"")
         self._wake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
-        self._stopping = self._last = False
+        self._stopping = self._last = self._closed = False
         self._began: Instant = 0
         self._followed: Instant = 0
         self._counted: Instant = 0
@@ -136,6 +136,8 @@ class Sniffer:
 
     def stop(self) -> None:
         """Ends the stream once what has come in by now is read."""
+        if self._closed:
+            return
         self._stopping = True
         try:
             os.write(self._waker, b"\0")
@@ -191,6 +193,10 @@ class Sniffer:
                 pass
 
     def close(self) -> None:
+        """Lets go of everything; a reader that came to the end has done so already."""
+        if self._closed:
+            return
+        self._closed = True
         for port in self._ports:
             port.close()
         for descriptor in (self._wake, self._waker):
