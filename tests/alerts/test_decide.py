@@ -1,5 +1,6 @@
 """What is told, when, and to whom, on a virtual clock: firing, resolved, routes, rates and digests."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from vrrpwatch.core.model import Event, Finding, Severity
 class Play:
     """One sink on a virtual clock, in seconds; what it is told is kept as (status, rule, subject)."""
 
-    def __init__(self, file: dict[str, float] | None = None, /, **sink: Any) -> None:
+    def __init__(self, file: Mapping[str, float] | None = None, /, **sink: Any) -> None:
         settings = {"name": "s", "type": "webhook", "url": "http://127.0.0.1/", **sink}
         self.settings = AlertSettings.model_validate({"version": 1, "quiet": file or {}, "sink": [settings]})
         self.desk = Desk(self.settings, "sensor-1")

@@ -59,8 +59,8 @@ class _Server(WSGIServer):
             # The client has gone or said nothing; that is its own affair.
             return
         finally:
-            self.shutdown_request(request)
             self._free.release()
+            self.shutdown_request(request)
 
 
 class Exporter:
