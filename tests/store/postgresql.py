@@ -13,6 +13,8 @@ import psycopg
 from tests.store.waiting import wait_until
 
 _USER = "postgres"
+# A user who needs a password.
+GUARDED = "guarded"
 
 
 def programs() -> Path | None:
@@ -23,9 +25,10 @@ def programs() -> Path | None:
 
 
 class Server:
-    """One cluster, gone at the end of the block."""
+    """One cluster, gone at the end of the block; ``fsync`` makes it as slow, and as safe, as a real one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fsync: bool = False) -> None:
+        self._fsync = "on" if fsync else "off"
         self._programs = folder
         # Short, for a socket's path has room for 107 characters; PostgreSQL refuses to run as root.
         self.home = Path(tempfile.mkdtemp(prefix="vrrpwatch-pg-"))
@@ -37,6 +40,8 @@ class Server:
         if self._user is not None:
             shutil.chown(self.home, self._user, self._user)
         self._call("initdb", "-D", str(self.home / "data"), "-U", "root", "-A", "trust", "-E", "UTF8", "--no-sync")
+        access = self.home / "data" / "pg_hba.conf"
+        access.write_text(f"local all {GUARDED} scram-sha-256\n{access.read_text()}")
         self.start()
         return self
 
@@ -50,7 +55,7 @@ class Server:
         command = [str(self._programs / "postgres"), "-D", str(self.home / "data"), "-k", str(self.home)]
         with (self.home / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-c", "listen_addresses=", "-c", "fsync=off"],
+                [*command, "-c", "listen_addresses=", "-c", f"fsync={self._fsync}"],
                 stdout=log,
                 stderr=log,
                 cwd=self.home,
@@ -74,6 +79,13 @@ class Server:
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return f"postgresql://root@/{name}?host={self.home}"
+
+    def guard(self, url: str, password: str) -> str:
+        """The URL of the same database for a user with a password."""
+        database = url.partition("@/")[2]
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {GUARDED} SUPERUSER LOGIN PASSWORD '{password}'".encode())
+        return f"postgresql://{GUARDED}@/{database}"
 
     def _address(self, name: str) -> str:
         return f"host={self.home} user=root dbname={name}"

@@ -1,5 +1,7 @@
 """A screen over a store sees all sensors, what is new with every poll, and people's marks."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from vrrpwatch.store.journal import Journal
 from vrrpwatch.store.places import StoreError
 from vrrpwatch.store.reading import open_findings
 
+NOBODY = 65534
 BERLIN = KEY._replace(segment="berlin:eth0")
 PARIS = KEY._replace(segment="paris:eth0")
 
@@ -146,6 +149,26 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store"):
         Fleet(str(path), clock=clock)
     assert not path.exists()
+
+
+def test_who_may_not_write_can_watch_while_the_sensor_runs() -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        journal = Journal(f"{folder}/journal.db", "berlin", clock=clock)
+        journal.record(news(findings=(finding(),)))
+        assert journal.flush(20)
+        os.seteuid(NOBODY)
+        try:
+            fleet = Fleet(f"{folder}/journal.db", clock=clock)
+            (found,) = fleet.findings()
+            with pytest.raises(StoreError, match="readonly database; check the permissions"):
+                fleet.acknowledge(found.id, "Ann")
+            fleet.close()
+        finally:
+            os.seteuid(0)
+        assert journal.close()
 
 
 def test_a_store_that_goes_away_is_told_and_asked_again(url: str, engine: Engine) -> None:

@@ -181,6 +181,21 @@ def test_postgresql_is_stopped_and_started_again(server: Server) -> None:
     assert watched.journal.close()
 
 
+def test_the_password_comes_from_a_file_and_is_never_shown(server: Server, tmp_path: Path) -> None:
+    passfile = tmp_path / "pass"
+    passfile.write_text("*:*:*:*:wrong-secret\n")
+    passfile.chmod(0o600)
+    watched = Watched(f"{server.guard(server.database(), 'right-secret')}&passfile={passfile}")
+    watched.tell(1)
+    reason = watched.degraded().reason
+    assert reason is not None
+    assert "password authentication failed" in reason
+    assert "secret" not in reason
+    passfile.write_text("*:*:*:*:right-secret\n")
+    assert watched.recovered() == [1]
+    assert watched.journal.close()
+
+
 def test_connections_that_postgresql_ends_are_made_again(server: Server) -> None:
     watched = Watched(server.database())
     watched.tell(1)

@@ -19,10 +19,13 @@ _STATEMENT_TIMEOUT: Final = 60
 _CHECKPOINT: Final = 1_000
 
 
-def connect(place: Place, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
-    """An engine for ``place``; nothing is opened until it is used.  ``lock_timeout`` is in seconds."""
+def connect(place: Place, lock_timeout: float = LOCK_TIMEOUT, *, make: bool = True) -> Engine:
+    """An engine for ``place``; nothing is opened until it is used.  ``lock_timeout`` is in seconds.
+
+    Without ``make`` a file of SQLite's stays as it is set up: who may not write to it can read it still.
+    """
     if place.path is not None:
-        return _sqlite(place, lock_timeout)
+        return _sqlite(place, lock_timeout, make)
     return _postgresql(place, lock_timeout)
 
 
@@ -30,7 +33,7 @@ def existing(place: Place) -> Engine:
     """An engine for a store that is there already; raises :class:`StoreError` where none is."""
     if place.path is not None and not place.path.is_file():
         raise StoreError(f"{place.name}: there is no store; vrrpwatch watch or vrrpwatch store upgrade makes one")
-    engine = connect(place)
+    engine = connect(place, make=False)
     try:
         with engine.connect():
             pass
@@ -40,7 +43,7 @@ def existing(place: Place) -> Engine:
     return engine
 
 
-def _sqlite(place: Place, lock_timeout: float) -> Engine:
+def _sqlite(place: Place, lock_timeout: float, make: bool) -> Engine:
     # One connection, handed from thread to thread but never shared at a time.
     engine = create_engine(
         place.url, pool_size=1, max_overflow=4, connect_args={"timeout": lock_timeout, "check_same_thread": False}
@@ -52,9 +55,10 @@ def _sqlite(place: Place, lock_timeout: float) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         try:
-            # Before the first table: only then space that pruning frees can go back to the file system.
-            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            cursor.execute("PRAGMA journal_mode=WAL")
+            if make:
+                # Before the first table: only then space that pruning frees can go back to the file system.
+                cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA foreign_keys=ON")
             cursor.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
         finally:

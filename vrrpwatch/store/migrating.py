@@ -30,6 +30,10 @@ def upgrade(engine: Engine, target: str = HEAD) -> tuple[str | None, str]:
 
     Raises :class:`StoreError` where a newer vrrpwatch made the store, and SQLAlchemy's errors for the database's.
     """
+    with engine.connect() as connection:
+        # The usual case, and one that waits for nobody.
+        if revision(connection) == target:
+            return target, target
     with writing(engine) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             # SQLite's transaction excludes others by itself.

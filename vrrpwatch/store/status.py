@@ -1,5 +1,6 @@
 """What a store holds: its tables' sizes, its sensors, and whether it is up to date."""
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from sqlalchemy import func, select, text
@@ -53,9 +54,7 @@ def status(where: Place) -> Status:
         with Session(engine) as session:
             step = revision(session.connection())
             if where.path is not None:
-                size = sum(
-                    file.stat().st_size for file in where.path.parent.glob(f"{where.path.name}*") if file.is_file()
-                )
+                size = sum(file.stat().st_size for file in _files(where.path) if file.is_file())
             else:
                 size = session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
             if step != HEAD:
@@ -73,3 +72,8 @@ def status(where: Place) -> Status:
         raise StoreError(trouble(where, error)) from None
     finally:
         engine.dispose()
+
+
+def _files(path: Path) -> list[Path]:
+    # The write-ahead log holds what is not in the file yet.
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
