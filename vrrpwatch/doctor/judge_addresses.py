@@ -32,7 +32,8 @@ def _ipv4(addresses: list[Address], name: str) -> Check:
 
 
 def _ipv6(addresses: list[Address], name: str, facts: Facts) -> Check:
-    if max(facts.sysctls.get("ipv6.if.disable_ipv6", 0), facts.sysctls.get("ipv6.all.disable_ipv6", 0)):
+    # Writing "all" sets every interface's once; only the interface's own value counts.
+    if facts.sysctls.get("ipv6.if.disable_ipv6", 0):
         setting = f"net.ipv6.conf.{facts.link.name.replace('.', '/')}.disable_ipv6"
         evidence = "disable_ipv6 = 1: VRRP for IPv6 cannot run here"
         return check("addresses-ipv6", Verdict.NOT_APPLICABLE, evidence, f"sysctl -w {quote(setting + '=0')}")
