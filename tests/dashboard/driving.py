@@ -14,6 +14,8 @@ from vrrpwatch.dashboard.feed import Feed, Lock, Pump
 
 # No timer fires during a test: pictures are taken when the test says so.
 NEVER = 3600.0
+# Looks at the screen before one gives up.
+MANY = 100
 SMALL, LARGE = (80, 24), (200, 50)
 
 
@@ -40,6 +42,15 @@ class Driver:
         await self.pilot.pause()
         strips = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in strips)
+
+    async def until(self, text: str) -> str:
+        """The screen as soon as it shows ``text``: what Textual does in tasks of its own takes a moment."""
+        for _ in range(MANY):
+            screen = await self.screen()
+            if text in screen:
+                return screen
+            await self.pilot.pause(0.01)
+        raise AssertionError(f"{text!r} is not on the screen:\n{screen}")
 
     async def lines(self) -> list[str]:
         return (await self.screen()).split("\n")
@@ -73,7 +84,7 @@ async def dashboard(
         reveal=reveal,
     )
     try:
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot, view)
             await driver.tick()
             yield driver

@@ -58,7 +58,7 @@ class Dashboard(Steering, App[int]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key.keys, key.action, key.text, show=False) for key in bound() if "tab" not in key.keys),
-        Binding("colon", "command_palette", show=False),
+        Binding("ctrl+p,colon", "command_palette", show=False),
         Binding("ctrl+c", "interrupt", show=False, priority=True),
     ]
 
@@ -112,7 +112,12 @@ class Dashboard(Steering, App[int]):
             yield EventsPage(id="events")
             yield GroupPage(self._reveal, id="group")
         yield Bar(id="scrub")
-        yield Input(id="filter", placeholder="words that a row must hold, !word for what it must not", compact=True)
+        yield Input(
+            id="filter",
+            placeholder="words that a row must hold, !word for what it must not",
+            compact=True,
+            select_on_focus=False,
+        )
         yield Bar(id="hints")
 
     def on_mount(self) -> None:

@@ -184,7 +184,7 @@ COLUMNS: Final[tuple[Column[FindingRow], ...]] = (
     ),
     Column(
         "sTatus",
-        13,
+        15,
         lambda row, scene: decision(row.mark, scene.now),
         lambda row: (row.mark.silenced_until or 0, row.mark.acknowledged or 0),
         style=lambda row, scene: "dim" if row.mark.acknowledged is not None or row.mark.silent(scene.now) else "",

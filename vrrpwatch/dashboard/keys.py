@@ -78,7 +78,7 @@ SECTIONS: Final = (
             Key("s", "s", "picture", "save the screen as an SVG file"),
             Key("t", "t", "next_theme", "next theme: dark, light, colour-blind, 16-colour, no-colour"),
             Key("question_mark,f1", "?", "help", "this help"),
-            Key("ctrl+p", "Ctrl+P", "command_palette", "command palette"),
+            Key("ctrl+p,colon", "Ctrl+P :", "command_palette", "command palette"),
             Key("q", "q", "quit", "quit"),
         ),
     ),

@@ -10,6 +10,19 @@ from textual.theme import Theme
 
 DARK, LIGHT, COLOUR_BLIND, SIXTEEN, NO_COLOUR = "dark", "light", "colour-blind", "16-colour", "no-colour"
 
+# What Textual's own style sheets ask of a theme that leaves colours to the terminal.
+_ANSI: Final = {
+    "ansi-background": "ansi_default",
+    "ansi-foreground": "ansi_default",
+    "border-blurred": "ansi_default",
+    "input-cursor-background": "ansi_default",
+    "input-cursor-foreground": "ansi_default",
+    "input-cursor-text-style": "reverse",
+    "input-selection-background": "ansi_bright_blue",
+    "input-selection-foreground": "ansi_black",
+    "screen-selection-background": "ansi_bright_blue",
+    "screen-selection-foreground": "ansi_black",
+}
 # The colour-blind palette is that of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/): its members stay apart
 # for every common form of colour blindness.
 THEMES: Final = (
@@ -67,7 +80,7 @@ THEMES: Final = (
         panel="ansi_default",
         boost="ansi_default",
         ansi=True,
-        variables={"block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_cyan"},
+        variables=_ANSI | {"block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_cyan"},
     ),
     Theme(
         NO_COLOUR,
@@ -83,7 +96,8 @@ THEMES: Final = (
         panel="ansi_default",
         boost="ansi_default",
         ansi=True,
-        variables={
+        variables=_ANSI
+        | {
             "block-cursor-foreground": "ansi_default",
             "block-cursor-background": "ansi_default",
             "block-cursor-text-style": "reverse",
