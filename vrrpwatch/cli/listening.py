@@ -1,6 +1,7 @@
 """The options of commands that listen to interfaces, as tcpdump names them, and what becomes of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from math import isnan
 from pathlib import Path
@@ -195,29 +196,32 @@ def _joined(groups: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
     return tuple(dict.fromkeys((*groups, *known))) if known[0] in groups else groups
 
 
-def failure(error: Exception) -> Failure:
-    """The code for what a live run could not begin with."""
+@contextmanager
+def starting() -> Iterator[None]:
+    """Gives what a live run cannot begin with its line and its exit code."""
     from vrrpwatch.alerts.exporter import ExporterError
     from vrrpwatch.alerts.outbox import OutboxError
     from vrrpwatch.alerts.settings import AlertSettingsError
     from vrrpwatch.alerts.sinks.base import SinkError
+    from vrrpwatch.capture.errors import CaptureError
     from vrrpwatch.capture.live_privileges import RightsError
     from vrrpwatch.store.places import StoreError
 
-    match error:
-        case RightsError():
-            return Failure(str(error), Exit.PERMISSION)
-        case AlertSettingsError():
-            return Failure("\n".join(error.lines), Exit.USAGE)
-        case SinkError():
-            return Failure(str(error), Exit.USAGE)
-        case StoreError() | OutboxError() | ExporterError():
-            return Failure(str(error), Exit.SINK)
-        case OSError():
-            where = f"{error.filename}: " if error.filename else ""
-            return Failure(f"{where}{error.strerror or error}", Exit.SINK)
-        case _:
-            return Failure(str(error), Exit.UNREADABLE)
+    try:
+        yield
+    except RightsError as error:
+        raise Failure(str(error), Exit.PERMISSION) from error
+    except CaptureError as error:
+        raise Failure(str(error), Exit.UNREADABLE) from error
+    except AlertSettingsError as error:
+        raise Failure("\n".join(error.lines), Exit.USAGE) from error
+    except SinkError as error:
+        raise Failure(str(error), Exit.USAGE) from error
+    except (StoreError, OutboxError, ExporterError) as error:
+        raise Failure(str(error), Exit.SINK) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Failure(f"{where}{error.strerror or error}", Exit.SINK) from error
 
 
 def expression_argument(function: Function) -> Function:

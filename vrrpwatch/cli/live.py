@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure, complain
-from vrrpwatch.cli.listening import expression_argument, failure, listening_options, live_options
+from vrrpwatch.cli.listening import expression_argument, listening_options, live_options, starting
 from vrrpwatch.cli.options import CAPTURE, setting
 
 if TYPE_CHECKING:
@@ -86,10 +86,8 @@ def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str,
     lines: list[str] = []
     watched = LiveRun(options, lines.append)
     try:
-        try:
+        with starting():
             watched.open()
-        except Exception as error:
-            raise failure(error) from error
         watching = watched.watching
         return run(
             watching.monitor,
@@ -160,10 +158,8 @@ def _fleet(url: str, looks: dict[str, Any]) -> int:
     from vrrpwatch.service.fleet import FleetRun
     from vrrpwatch.store.places import StoreError
 
-    try:
+    with starting():
         watched = FleetRun(url, getpass.getuser())
-    except StoreError as error:
-        raise failure(error) from error
     try:
         return run(
             watched.fleet,

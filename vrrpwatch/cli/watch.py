@@ -16,9 +16,9 @@ from vrrpwatch.cli.listening import (
     Endpoint,
     default_state,
     expression_argument,
-    failure,
     listening_options,
     live_options,
+    starting,
 )
 from vrrpwatch.cli.options import setting
 
@@ -104,10 +104,8 @@ def watch(
     pulse.stop = run.stop
     with _Signals(run, given["policy"], supervisor) as signals:
         try:
-            try:
+            with starting():
                 run.open()
-            except Exception as error:
-                raise failure(error) from error
             complain(f"listening on {', '.join(options.interfaces)}")
             supervisor.ready()
             run.run()
