@@ -87,6 +87,8 @@ name = "a"
 type = "hook"
 command = ["page"]
 include = { rules = [] }
+exclude = { rules = ["split brain"] }
+events = ["lost"]
 shell = true
 [[sink]]
 name = "b"
@@ -107,6 +109,8 @@ type = "pigeon"
         "sink[1].webhook.url",
         "sink[1].webhook.token_file",
         "sink[2].hook.include.rules",
+        "sink[2].hook.exclude.rules",
+        "sink[2].hook.events",
         "sink[2].hook.command",
         "sink[2].hook.shell",
         "sink[3].alertmanager.url_file",
@@ -119,9 +123,9 @@ type = "pigeon"
         lines[2]
         == "sink[1].webhook.url: holds a user or password: secrets belong into a file, see token_file and url_file"
     )
-    assert lines[7] == "sink[3].alertmanager.url_file: give exactly one of url and url_file"
-    assert lines[9].startswith(f"sink[4].alertmanager.url_file: cannot read {tmp_path}/missing (No such file")
-    assert lines[11] == "sink[2]: has the same name as number 1: keep one of them"
+    assert lines[9] == "sink[3].alertmanager.url_file: give exactly one of url and url_file"
+    assert lines[11].startswith(f"sink[4].alertmanager.url_file: cannot read {tmp_path}/missing (No such file")
+    assert lines[13] == "sink[2]: has the same name as number 1: keep one of them"
     assert "user:pw" not in "".join(lines)
 
 

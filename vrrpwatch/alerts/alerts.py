@@ -217,6 +217,9 @@ class Alerts:
                 worker.queue.stop()
         ends = time.monotonic() + timeout
         late = [worker for worker in self._workers.values() if not worker.join(ends - time.monotonic())]
+        with self._lock:
+            for worker in late:
+                worker.queue.end()
         for worker in late:
             worker.sender.interrupt()
         ends = time.monotonic() + _INTERRUPTED

@@ -1,9 +1,9 @@
 """When something is worth telling, and to whom: from news to alerts, one route per sink; time is an argument."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vrrpwatch.alerts.alert import Alert, of_event, of_finding
@@ -11,13 +11,17 @@ from vrrpwatch.alerts.digest import Unlisted, digest, resolved
 from vrrpwatch.alerts.quiet import QUIET, USUAL
 from vrrpwatch.alerts.rate import Bucket
 from vrrpwatch.alerts.settings import AlertSettings, Sink
-from vrrpwatch.core.model import Finding, Instant, Seconds, nanoseconds
+from vrrpwatch.core.model import Finding, GroupKey, Instant, Seconds, nanoseconds
 from vrrpwatch.core.news import News
 
 # The engine holds 10,000 findings; events come on top.  Beyond, alerts are only counted.
 MAX_FIRING: Final = 20_000
-# What belongs to one flood comes within a few seconds and shall be one digest.
+# What belongs to one flood comes within a few seconds and shall be one digest; one that goes on fills few more.
 GATHER: Final[Seconds] = 2.0
+GATHER_AGAIN: Final[Seconds] = 10.0
+FLOOD: Final[Seconds] = 60.0
+# Digests that room is kept for: what comes after a burst must not wait for long.
+RESERVE: Final = 2
 # Patterns are matched once for each rule, segment and group that was heard lately.
 MAX_JUDGED: Final = 32_768
 # After these events somebody holds the group.
@@ -58,23 +62,6 @@ class Outcome(NamedTuple):
     closed: list[str]
 
 
-class Raised(NamedTuple):
-    """A finding with its id, which takes time to work out, and what makes its alert, which does too."""
-
-    id: str
-    finding: Finding
-    make: Callable[[], Alert]
-
-
-class _Candidate(NamedTuple):
-    id: str
-    at: Instant
-    rank: int
-    rule: str
-    make: Callable[[], Alert]
-    finding: Finding | None
-
-
 class Route:
     """What one sink has been told, and what it will be told next."""
 
@@ -90,6 +77,7 @@ class Route:
         self._waiting: dict[str, None] = {}
         self._unlisted = Unlisted()
         self._since: Instant | None = None
+        self._digested: Instant | None = None
         self._wanted = lru_cache(MAX_JUDGED)(self._judged)
 
     def restore(self, firing: Iterable[tuple[str, Told]], digests: Iterable[Alert]) -> None:
@@ -103,31 +91,28 @@ class Route:
                 self._waiting[id_] = None
             elif told.message in self.digests:
                 self.digests[told.message].open += 1
+        self.digests = {id_: entry for id_, entry in self.digests.items() if entry.open}
 
-    def tell(self, findings: Sequence[Raised], events: Sequence[Alert], now: Instant) -> Outcome:
-        """Hears what was raised or has grown, and what happened."""
+    def tell(self, findings: Sequence[tuple[str, Finding]], events: Sequence[Alert], now: Instant) -> Outcome:
+        """Hears what was raised or has grown, each with its id, and what happened."""
         outcome = Outcome([], [], [], [], [])
-        fresh: list[_Candidate] = []
-        for id_, finding, make in findings:
+        fresh: list[tuple[str, Finding]] = []
+        for id_, finding in findings:
             told = self.firing.get(id_)
             if told is not None:
                 told.grown, told.finding = now, finding
             elif self._wants_finding(finding):
-                fresh.append(_Candidate(id_, finding.first, finding.severity.rank, finding.rule, make, finding))
-        for alert in events:
-            if alert.rule in _HELD:
-                self._held(alert, now, outcome)
-            if alert.id not in self.firing and self._wants_event(alert):
-                fresh.append(
-                    _Candidate(alert.id, alert.at, alert.severity.rank, alert.rule, partial(_same, alert), None)
-                )
+                fresh.append((id_, finding))
         if self._bucket.messages:
-            fresh.sort(key=lambda item: (-item.rank, item.at, item.rule))
-        room = MAX_FIRING - len(self.firing)
-        for item in fresh[:room]:
-            self._fire(item, now, outcome)
+            fresh.sort(key=lambda item: (-item[1].severity.rank, item[1].first, item[1].rule))
+        room = max(MAX_FIRING - len(self.firing), 0)
+        for id_, finding in fresh[:room]:
+            alert = of_finding(finding, id_, self._sensor, now)
+            self._fire(alert, finding, now, outcome)
         # What finds no room is offered again as it grows, so the sum would count it often.
         self._unlisted.untracked = max(self._unlisted.untracked, len(fresh) - room)
+        for alert in events:
+            self._happened(alert, now, outcome)
         self._flush(now, outcome)
         return outcome
 
@@ -163,16 +148,25 @@ class Route:
             return False
         return _passes(segment, include.segments, exclude.segments) and _passes(group, include.groups, exclude.groups)
 
-    def _fire(self, item: _Candidate, now: Instant, outcome: Outcome) -> None:
-        told = self.firing[item.id] = Told(item.make(), now, None, item.finding)
-        outcome.changed.append(item.id)
-        # Room for one digest stays free: what comes next must not wait for long.
-        if self._bucket.holds(2 * self._cost, now):
-            self._bucket.take(self._cost)
-            told.message = item.id
-            outcome.messages.append(told.alert)
+    def _happened(self, alert: Alert, now: Instant, outcome: Outcome) -> None:
+        if alert.rule in _HELD:
+            self._held(alert, now, outcome)
+        if alert.id in self.firing or not self._wants_event(alert):
+            return
+        if len(self.firing) < MAX_FIRING:
+            self._fire(alert, None, now, outcome)
         else:
-            self._waiting[item.id] = None
+            self._unlisted.untracked += 1
+
+    def _fire(self, alert: Alert, finding: Finding | None, now: Instant, outcome: Outcome) -> None:
+        told = self.firing[alert.id] = Told(alert, now, None, finding)
+        outcome.changed.append(alert.id)
+        if self._bucket.holds((1 + RESERVE) * self._cost, now):
+            self._bucket.take(self._cost)
+            told.message = alert.id
+            outcome.messages.append(alert)
+        else:
+            self._waiting[alert.id] = None
 
     def _held(self, alert: Alert, now: Instant, outcome: Outcome) -> None:
         """Somebody holds a group: nobody did, and that is over."""
@@ -211,7 +205,7 @@ class Route:
             return
         if self._since is None or now < self._since:
             self._since = now
-        if now - self._since < nanoseconds(GATHER) or not self._bucket.holds(self._cost, now):
+        if now - self._since < self._gather(now) or not self._bucket.holds(self._cost, now):
             return
         self._bucket.take(self._cost)
         self._since = None
@@ -227,12 +221,18 @@ class Route:
         message = digest(alerts, self._unlisted, sink=self._sink.name, sensor=self._sensor, at=now)
         self._unlisted = Unlisted()
         entry = self.digests[message.id] = Digest(message, len(members))
+        self._digested = now
         for id_ in members:
             self.firing[id_].message = message.id
         outcome.messages.append(message)
         outcome.opened.append(message.id)
         if not members:
             self._close(entry, now, outcome)
+
+    def _gather(self, now: Instant) -> int:
+        """How long what waits is gathered, in nanoseconds."""
+        flooded = self._digested is not None and 0 <= now - self._digested < nanoseconds(FLOOD)
+        return nanoseconds(GATHER_AGAIN if flooded else GATHER)
 
 
 class Desk:
@@ -241,19 +241,27 @@ class Desk:
     def __init__(self, settings: AlertSettings, sensor: str) -> None:
         self.routes = {sink.name: Route(sink, settings.quiet, sensor) for sink in settings.sink}
         self._sensor = sensor
+        self._ids: dict[tuple[str, str, GroupKey | None, str], str] = {}
 
     def tell(self, news: News) -> dict[str, Outcome]:
         """What each route makes of the news, by the sinks' names."""
-        findings = []
-        for finding in news.findings:
-            id_ = finding.id
-            findings.append(Raised(id_, finding, partial(of_finding, finding, id_, self._sensor, news.now)))
+        findings = [(self._id(finding), finding) for finding in news.findings]
         events = self._events(news) if news.events else []
         return {name: route.tell(findings, events, news.now) for name, route in self.routes.items()}
 
     def tick(self, now: Instant) -> dict[str, Outcome]:
         """What time alone brings about, by the sinks' names."""
         return {name: route.tick(now) for name, route in self.routes.items()}
+
+    def _id(self, finding: Finding) -> str:
+        """A finding's id, which is asked for four times a second while it grows and takes time to work out."""
+        key = (finding.rule, finding.segment, finding.group, finding.subject)
+        id_ = self._ids.get(key)
+        if id_ is None:
+            if len(self._ids) >= MAX_FIRING:
+                self._ids.clear()
+            id_ = self._ids[key] = finding.id
+        return id_
 
     def _events(self, news: News) -> list[Alert]:
         priorities = {
@@ -270,10 +278,6 @@ def _passes(value: str | None, wanted: tuple[str, ...] | None, unwanted: tuple[s
     if wanted is not None and not any(fnmatchcase(text, glob) for glob in wanted):
         return False
     return unwanted is None or not any(fnmatchcase(text, glob) for glob in unwanted)
-
-
-def _same(alert: Alert) -> Alert:
-    return alert
 
 
 def _over(told: Told, now: Instant) -> Alert:

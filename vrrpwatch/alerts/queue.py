@@ -20,6 +20,7 @@ class Queue:
     def __init__(self, lock: threading.RLock, messages: Iterable[Message] = ()) -> None:
         self.changed = threading.Condition(lock)
         self.stopping = False
+        self.ended = False
         self._messages = OrderedDict((message.sequence, message) for message in messages)
 
     def __len__(self) -> int:
@@ -43,7 +44,13 @@ class Queue:
         return self._messages.pop(sequence, None) is not None
 
     def stop(self) -> None:
+        """What can be delivered at once still is."""
         self.stopping = True
+        self.changed.notify_all()
+
+    def end(self) -> None:
+        """Nothing more is to be delivered."""
+        self.stopping = self.ended = True
         self.changed.notify_all()
 
     def wait(self, timeout: Seconds | None) -> None:

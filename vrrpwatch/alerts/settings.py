@@ -4,6 +4,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -11,9 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler, WrapValidator
 
-from vrrpwatch.alerts.quiet import QUIET
+from vrrpwatch.alerts.quiet import EVENTS, QUIET
 from vrrpwatch.core.faults import describe, with_repeats
 from vrrpwatch.core.fields import Name, Table, filled, unique
+from vrrpwatch.core.findings import RULES
 from vrrpwatch.core.model import Severity
 
 # Far above any honest file; a device or a pipe without an end must not fill memory.
@@ -89,6 +91,25 @@ Url = Annotated[str, Field(max_length=2048), AfterValidator(_url)]
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Argument = Annotated[str, Field(max_length=4096), AfterValidator(_no_nul)]
 Threshold = Annotated[Severity, BeforeValidator(_severity)]
+
+
+def _of_events(globs: tuple[str, ...]) -> tuple[str, ...]:
+    return _matching(globs, EVENTS, "event")
+
+
+def _of_rules(globs: tuple[str, ...]) -> tuple[str, ...]:
+    return _matching(globs, tuple(RULES), "rule")
+
+
+def _matching(globs: tuple[str, ...], names: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """Refuses patterns that no name matches: nothing would ever come of them."""
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise ValueError(f"{glob} matches no {what}: the known ones are {', '.join(names)}")
+    return globs
+
+
+Events = Annotated[tuple[Name, ...], unique, AfterValidator(_of_events)]
 Globs = Annotated[tuple[Name, ...], unique, filled]
 Timeout = Annotated[float, Field(gt=0, le=300, allow_inf_nan=False)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
@@ -108,13 +129,13 @@ QuietTimes = Annotated[dict[str, Quiet], AfterValidator(_known_rules)]
 class Filter(Table):
     """What an alert is about, as shell patterns; a kind that is not given says nothing."""
 
-    rules: Globs | None = None
+    rules: Annotated[tuple[Name, ...], unique, filled, AfterValidator(_of_rules)] | None = None
     segments: Globs | None = None
     groups: Globs | None = None
 
 
 class Rate(Table):
-    """At most ``messages`` in ``seconds``, resolutions included; 0 messages: no limit."""
+    """``messages`` in a burst, resolutions included, and as many again in ``seconds``; 0 messages: no limit."""
 
     messages: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 10
     seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 60.0
@@ -127,7 +148,7 @@ class Sink(Table):
     severity: Threshold = Severity.WARNING
     include: Filter = Filter()
     exclude: Filter = Filter()
-    events: Annotated[tuple[Name, ...], unique] = ()
+    events: Events = ()
     resolved: bool = True
     rate: Rate = Rate()
     quiet: QuietTimes = Field(default_factory=dict)
@@ -231,7 +252,7 @@ class Fifo(Sink):
     path: AbsolutePath
     speaker: Annotated[str | None, Field(max_length=64)] = None
     names: dict[Name, Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,64}$")]] = Field(default_factory=dict)
-    events: Annotated[tuple[Name, ...], unique] = ("master-appeared", "master-changed", "master-lost")
+    events: Events = ("master-appeared", "master-changed", "master-lost")
     # A script that follows states needs every line, and no digest.
     rate: Rate = Rate(messages=0)
 

@@ -65,7 +65,7 @@ class Worker:
             with self._lock:
                 self.queue.wait(self._until_refresh())
                 message = self.queue.head()
-                if self.queue.stopping and (message is None or self._failing):
+                if self.queue.ended or (self.queue.stopping and (message is None or self._failing)):
                     break
             if self._until_refresh() == 0.0:
                 self._refreshed = self._monotonic()
@@ -106,9 +106,10 @@ class Worker:
     def _failed(self, retry: Retry, message: Message | None) -> None:
         with self._lock:
             waiting = len(self.queue)
-        if not self._failing and message is not None:
+        if not self._failing:
             self._failing = True
-            self._alarm(f"sink {self.name}: {retry}; {waiting} to be told, tried again until it succeeds")
+            what = f"{waiting} to be told" if waiting else "to be reminded of what fires"
+            self._alarm(f"sink {self.name}: {retry}; {what}, tried again until it succeeds")
         if message is not None:
             wait = self._backoff.failed(retry.after)
             with self._lock:
