@@ -34,7 +34,10 @@ def test_all_sensors_are_one_fleet(url: str) -> None:
     tell(url, "berlin", news(30, events=(event(5),), findings=(finding(),), groups=(group(last=30, adverts=9),)))
     fleet = Fleet(url, clock=clock)
     view: View = fleet
-    assert list(fleet.sensors()) == ["paris", "berlin"]
+    assert [(sensor.name, sensor.last) for sensor in fleet.sensors()] == [
+        ("paris", instant(20)),
+        ("berlin", instant(30)),
+    ]
     assert [row.key for row in view.rows()] == [BERLIN, PARIS]
     row = view.row(BERLIN)
     assert row is not None
@@ -49,7 +52,7 @@ def test_all_sensors_are_one_fleet(url: str) -> None:
     assert view.totals == Totals(20, 2000, 10, 600, 8)
     assert (view.now, view.dropped) == (instant(30), 3)
     assert (view.packets(PARIS), view.members(), view.queriers(), view.neighbours(PARIS)) == ((), (), (), ())
-    assert (view.budget("berlin:eth0"), view.heartbeat(PARIS)) == (100.0, ())
+    assert (view.budget("berlin:eth0"), view.heartbeat(PARIS)) == (100.0, [])
     fleet.close()
 
 
@@ -68,6 +71,22 @@ def test_a_poll_finds_what_is_new(url: str) -> None:
     assert len(fleet.events()) == 1
     assert [item.count for item in fleet.findings()] == [4]
     assert not fleet.poll()
+    assert journal.close()
+    fleet.close()
+
+
+def test_heartbeats_are_counted_from_poll_to_poll(url: str) -> None:
+    journal = Journal(url, "berlin", clock=clock)
+    journal.record(news(10, groups=(group(adverts=100, last=10),)))
+    assert journal.flush(20)
+    fleet = Fleet(url, clock=clock)
+    for now, adverts in ((11, 101), (14, 105), (15, 105), (16, 103)):
+        journal.record(news(now, groups=(group(adverts=adverts, last=now),)))
+        assert journal.flush(20)
+        assert fleet.poll()
+    # One in the first second, four in the next three; none, and a count that began anew.
+    assert list(fleet.heartbeat(BERLIN))[-7:] == [0, 1, 2, 1, 1, 0, 0]
+    assert len(fleet.heartbeat(BERLIN)) == 60
     assert journal.close()
     fleet.close()
 

@@ -1,6 +1,7 @@
 """A database that is locked, full, gone or down: news wait in memory, the alarm says why, and all is caught up."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -9,12 +10,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, select, text
 
 from tests.store.postgresql import Server
 from tests.store.telling import clock, event, finding, news, second
 from tests.store.waiting import wait_until
-from vrrpwatch.store.connecting import connect
+from vrrpwatch.core.model import NANOSECONDS
+from vrrpwatch.store.connecting import connect, writing
 from vrrpwatch.store.journal import Journal, JournalState
 from vrrpwatch.store.places import StoreError, place
 from vrrpwatch.store.tables import EventRow
@@ -94,6 +96,28 @@ def test_another_program_holds_the_database(path: Path) -> None:
         other.stdin.flush()
         assert watched.recovered() == [1, 2, 3]
     assert watched.journal.close()
+
+
+def test_a_database_that_does_not_answer_shows_in_the_state(url: str, engine: Engine) -> None:
+    now = [0]
+    journal = Journal(url, "one", clock=lambda: now[0], lock_timeout=20)
+    journal.record(news(1, events=(event(1, 1),)))
+    assert journal.flush(30)
+    with writing(engine) as connection, connection.begin():
+        connection.execute(text("UPDATE sensors SET version = 'held'"))
+        journal.record(news(2, events=(event(2, 2),)))
+        wait_until(lambda: journal.state.waiting == 1)
+        assert journal.state.reason is None
+
+        def eleven_seconds_later() -> bool:
+            now[0] += 11 * NANOSECONDS
+            return journal.state.status == "degraded"
+
+        wait_until(eleven_seconds_later)
+        assert re.search(r": has not answered for (11|22|33) s$", str(journal.state.reason))
+    assert journal.flush(30)
+    assert journal.state == JournalState("ok", None, 0, {})
+    assert journal.close()
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from vrrpwatch.store.connecting import existing
 from vrrpwatch.store.migrating import require_current
 from vrrpwatch.store.places import StoreError, place, trouble
 from vrrpwatch.store.reading import mark_of
-from vrrpwatch.store.recent import RecentVolume
+from vrrpwatch.store.recent import Heartbeats, RecentVolume
+from vrrpwatch.store.status import SensorStatus, sensor_status
 from vrrpwatch.store.tables import EventRow, FindingRow, GroupRecord, SensorRow
 from vrrpwatch.store.writing import acknowledged, mark, noted, silenced
 
@@ -40,8 +41,8 @@ class Fleet:
     """Implements :class:`vrrpwatch.core.news.View` over all sensors of the store at ``url``.
 
     Keys and segments have the sensor's name in front: ``berlin:eth0/10``.  :meth:`poll` asks the database, in whatever
-    thread calls it; everything else answers at once from what the last poll found.  A store has no packets, no
-    heartbeats, neighbours, members or queriers: those are empty.  Raises :class:`StoreError` where there is no store.
+    thread calls it; everything else answers at once from what the last poll found.  A store has no packets,
+    neighbours, members or queriers: those are empty.  Raises :class:`StoreError` where there is no store.
     """
 
     def __init__(self, url: str, *, clock: Callable[[], Instant], budget: float = _BUDGET) -> None:
@@ -53,6 +54,7 @@ class Fleet:
         self._lock = threading.RLock()
         self._seen: dict[int, int] = {}
         self._names: dict[int, str] = {}
+        self._sensors: tuple[SensorStatus, ...] = ()
         self._groups: dict[GroupKey, GroupInfo] = {}
         self._rows: dict[GroupKey, GroupRow] = {}
         self._order: list[GroupKey] = []
@@ -65,6 +67,7 @@ class Fleet:
         self._dropped = 0
         self._now: Instant = 0
         self._volume = RecentVolume()
+        self._heartbeats = Heartbeats()
         self.skipped = 0
         try:
             self.poll()
@@ -89,6 +92,7 @@ class Fleet:
                 # What is committed after this reading has a later revision, and is read the next time.
                 found = [(sensor, *self._read(session, sensor)) for sensor in changed]
                 with self._lock:
+                    self._sensors = tuple(map(sensor_status, sensors))
                     self._names = {sensor.id: sensor.name for sensor in sensors}
                     self._count(sensors)
                     for sensor, groups, findings, events in found:
@@ -113,9 +117,9 @@ class Fleet:
     def dropped(self) -> int:
         return self._dropped
 
-    def sensors(self) -> Sequence[str]:
-        """Their names, in the order in which they first wrote."""
-        return list(self._names.values())
+    def sensors(self) -> Sequence[SensorStatus]:
+        """In the order in which they first wrote; ``last`` tells which of them has gone silent."""
+        return self._sensors
 
     def marks(self) -> Mapping[str, Mark]:
         """What people noted, by the id of the finding."""
@@ -164,8 +168,9 @@ class Fleet:
     def budget(self, segment: str) -> float:  # noqa: ARG002 - the same for all
         return self._budget
 
-    def heartbeat(self, key: GroupKey) -> Sequence[int]:  # noqa: ARG002
-        return ()
+    def heartbeat(self, key: GroupKey) -> Sequence[int]:
+        with self._lock:
+            return self._heartbeats.of(key, self._now)
 
     def neighbours(self, key: GroupKey) -> Sequence[Neighbour]:  # noqa: ARG002
         return ()
@@ -207,6 +212,8 @@ class Fleet:
                     self.skipped += 1
                     continue
                 insort(self._order, info.key)
+            else:
+                self._heartbeats.hear(self._groups[info.key], info)
             self._groups[info.key] = info
         for row in findings:
             finding = self._decoded(finding_of, row, sensor.name)

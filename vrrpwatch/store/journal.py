@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from vrrpwatch.core.model import Instant, Seconds
+from vrrpwatch.core.model import NANOSECONDS, Instant, Seconds
 from vrrpwatch.core.news import News
 from vrrpwatch.store.backlog import MAX_BACKLOG, Backlog
 from vrrpwatch.store.connecting import LOCK_TIMEOUT, connect
@@ -24,6 +24,8 @@ from vrrpwatch.store.writing import Writer, acknowledged, noted, silenced
 # Seconds between attempts while the database is away: doubled from the first to the last.
 _FIRST_DELAY: Final = 0.25
 _LONGEST_DELAY: Final = 15.0
+# A database that has not answered for so long may never do.
+_SLOW: Final = 10 * NANOSECONDS
 
 
 class JournalState(NamedTuple):
@@ -42,7 +44,7 @@ class Journal:
     """Records what a sensor tells in the store at ``url``.
 
     ``clock`` gives nanoseconds since the Unix epoch.  ``alarm`` is called, in the journal's thread and without its
-    lock, whenever ``state`` turns from ok to degraded or back; it must not raise.  Raises :class:`StoreError` for a
+    lock, when the database fails and when it is back; it must not raise.  A database that hangs only shows in ``state``.  Raises :class:`StoreError` for a
     ``url`` that can never work; all other trouble with the database only shows in :attr:`state`.
     """
 
@@ -70,6 +72,7 @@ class Journal:
         # All below is guarded by the condition's lock.
         self._backlog = Backlog(limit)
         self._writing: Backlog | None = None
+        self._writing_since: Instant = 0
         self._recorded = 0
         self._acknowledged = 0
         self._reason: str | None = None
@@ -154,7 +157,12 @@ class Journal:
         waiting = len(self._backlog) + (0 if self._writing is None else len(self._writing))
         if self._writer.refused:
             lost["refused"] = self._writer.refused
-        return JournalState("ok" if self._reason is None else "degraded", self._reason, waiting, lost)
+        reason = self._reason
+        if reason is None and self._writing is not None:
+            silent = self._clock() - self._writing_since
+            if silent > _SLOW:
+                reason = f"{self._place.name}: has not answered for {silent // NANOSECONDS} s"
+        return JournalState("ok" if reason is None else "degraded", reason, waiting, lost)
 
     def _run(self) -> None:
         try:
@@ -219,6 +227,7 @@ class Journal:
             self._backlog = Backlog(taken.limit, lost=taken.lost)
             taken.lost = {}
             self._writing = taken
+            self._writing_since = self._clock()
             return taken
 
     def _written(self, backlog: Backlog) -> None:

@@ -1,12 +1,12 @@
-"""The newest multicast volume of a store: seconds for graphs, and a day of it per flow, added up by the database."""
+"""What graphs over a store are drawn from: the newest seconds of multicast, a day of it per flow, and heartbeats."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, literal, select
 
-from vrrpwatch.core.analysis import Rate, VolumeInfo
-from vrrpwatch.core.model import NANOSECONDS, Instant
+from vrrpwatch.core.analysis import GroupInfo, Rate, VolumeInfo
+from vrrpwatch.core.model import NANOSECONDS, GroupKey, Instant
 from vrrpwatch.store.tables import FlowRow, MinuteRow, RollupRow, SecondRow
 
 # Seconds that a graph shows, and how far back the newest of them are read again because they may have come late.
@@ -19,7 +19,39 @@ BUCKET: Final = 300
 MAX_SHOWN: Final = 2_048
 MAX_DRAWN: Final = 256
 
+# Seconds of advertisements that are remembered per group.
+BEATS: Final = 60
+
 Counts = tuple[int, int]
+
+
+class Heartbeats:
+    """Advertisements of groups per second, as far as their counts at two readings tell: spread evenly in between."""
+
+    def __init__(self) -> None:
+        self._counts: dict[GroupKey, dict[int, int]] = {}
+
+    def hear(self, before: GroupInfo, now: GroupInfo) -> None:
+        """A group as it was at the last reading, and as it is at this one."""
+        heard = now.adverts - before.adverts
+        last = now.last // NANOSECONDS
+        first = min(before.last // NANOSECONDS + 1, last)
+        if heard <= 0:
+            return
+        share, rest = divmod(heard, last - first + 1)
+        oldest = last - BEATS
+        counts = {at: count for at, count in self._counts.get(now.key, {}).items() if at > oldest}
+        for at in range(max(first, oldest + 1), last + 1):
+            counts[at] = counts.get(at, 0) + share + (1 if at - first < rest else 0)
+        self._counts[now.key] = counts
+
+    def of(self, key: GroupKey, now: Instant) -> list[int]:
+        """Counts of the last seconds, that of ``now`` last; empty where nothing was heard since the first reading."""
+        counts = self._counts.get(key)
+        if counts is None:
+            return []
+        end = now // NANOSECONDS
+        return [counts.get(at, 0) for at in range(end - BEATS + 1, end + 1)]
 
 
 class RecentVolume(NamedTuple):

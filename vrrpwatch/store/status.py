@@ -47,6 +47,11 @@ class Status(NamedTuple):
     rows: dict[str, int]
 
 
+def sensor_status(row: SensorRow) -> SensorStatus:
+    """A sensor as its row has it."""
+    return SensorStatus(row.name, row.version, row.first, row.last, row.dropped)
+
+
 def status(where: Place) -> Status:
     """Looks; raises :class:`StoreError`."""
     engine = existing(where)
@@ -59,10 +64,7 @@ def status(where: Place) -> Status:
                 size = session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
             if step != HEAD:
                 return Status(where.name, step, False, size, (), {})
-            sensors = tuple(
-                SensorStatus(row.name, row.version, row.first, row.last, row.dropped)
-                for row in session.scalars(select(SensorRow).order_by(SensorRow.name))
-            )
+            sensors = tuple(sensor_status(row) for row in session.scalars(select(SensorRow).order_by(SensorRow.name)))
             rows = {
                 table.__tablename__: session.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in _TABLES
