@@ -23,6 +23,8 @@ from vrrpwatch.cli.listening import (
 from vrrpwatch.cli.options import setting
 
 Output = Literal["text", "ndjson", "none"]
+# Seconds between two lines for ``systemctl status``.
+STATUS = 0.5
 
 if TYPE_CHECKING:
     from vrrpwatch.core.model import Finding
@@ -101,7 +103,7 @@ def watch(
     pulse = _Pulse(supervisor, count)
     sinks = (pulse,) if output == "none" else (pulse, Lines(_printer(output)))
     run = LiveRun(options, complain, sinks)
-    pulse.stop = run.stop
+    pulse.run = run
     with _Signals(run, given["policy"], supervisor) as signals:
         try:
             with starting():
@@ -124,16 +126,19 @@ class _Pulse:
     def __init__(self, supervisor: "Supervisor", count: int | None) -> None:
         self._supervisor = supervisor
         self._count = count
-        self._beat = 0.0
-        self.stop: Callable[[], None] = lambda: None
+        self._beat = self._said = 0.0
+        self.run: LiveRun
 
     def tell(self, news: "News") -> None:
         now = time.monotonic()
         if self._supervisor.watchdog is not None and now - self._beat >= self._supervisor.watchdog / 2:
             self._beat = now
             self._supervisor.alive()
+        if self._supervisor.listens and now - self._said >= STATUS:
+            self._said = now
+            self._supervisor.status(self.run.status())
         if self._count is not None and news.totals.packets >= self._count:
-            self.stop()
+            self.run.stop()
 
     def close(self) -> None:
         """There is nothing to put away."""

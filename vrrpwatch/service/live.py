@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,6 +92,7 @@ class LiveRun:
         self._sinks: list[Sink] = list(extra)
         self._sniffer: Sniffer | None = None
         self._teller: Teller | None = None
+        self._recorder: Recorder | None = None
         self._watching: Watching | None = None
         self.sensor = options.sensor or socket.gethostname()
 
@@ -170,6 +172,18 @@ class LiveRun:
             ended.set()
             waiting.join()
 
+    def status(self) -> str:
+        """How it goes, in a line."""
+        with self.watching.lock:
+            states = Counter(row.state for row in self.watching.monitor.rows())
+            dropped = self.watching.monitor.dropped
+        parts = [f"{sum(states.values())} virtual routers"]
+        parts += [f"{states[state]} {state}" for state in ("contested", "lost") if states[state]]
+        parts += [f"{dropped} packets dropped"] if dropped else []
+        parts += [f"{self._recorder.durable} events in the journal"] if self._recorder is not None else []
+        parts += [f"{self._teller.durable} seen to for alerts"] if self._teller is not None else []
+        return ", ".join(parts)
+
     def stop(self) -> None:
         """Ends the run soon; may be called from anywhere."""
         if self._sniffer is not None:
@@ -225,7 +239,8 @@ class LiveRun:
                 self._told("the journal is written again" if state.reason is None else f"journal: {state.reason}")
 
             journal = Journal(options.store, self.sensor, clock=time.time_ns, alarm=changed)
-            self._sinks.append(Recorder(journal, self._told))
+            self._recorder = Recorder(journal, self._told)
+            self._sinks.append(self._recorder)
         if options.alerts is not None and options.outbox is not None:
             from vrrpwatch.alerts.alerts import Alerts
             from vrrpwatch.alerts.settings import load

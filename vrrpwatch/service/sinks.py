@@ -1,5 +1,6 @@
 """Those who want to know of a live run, each in the shape that the loop asks for."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -39,15 +40,40 @@ class EvidenceKeeper:
             self._told(f"{path}: holds the packets around a critical finding")
 
 
+class _Tally:
+    """How many events were in all that was told up to what is acknowledged by now."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._told = 0
+        self.events = 0
+
+    def told(self, number: int, events: int) -> None:
+        if events:
+            self._told += events
+            self._waiting.append((number, self._told))
+
+    def acknowledged(self, number: int) -> None:
+        while self._waiting and self._waiting[0][0] <= number:
+            _, self.events = self._waiting.popleft()
+
+
 class Recorder:
     """Keeps everything in the journal."""
 
     def __init__(self, journal: "Journal", told: Callable[[str], None]) -> None:
         self._journal = journal
         self._told = told
+        self._tally = _Tally()
+
+    @property
+    def durable(self) -> int:
+        """How many events of this run would survive if the program were killed now."""
+        self._tally.acknowledged(self._journal.acknowledged)
+        return self._tally.events
 
     def tell(self, news: News) -> None:
-        self._journal.record(news)
+        self._tally.told(self._journal.record(news), len(news.events))
 
     def close(self) -> None:
         if not self._journal.close():
@@ -60,11 +86,19 @@ class Teller:
     def __init__(self, alerts: "Alerts", told: Callable[[str], None]) -> None:
         self._alerts = alerts
         self._told = told
+        self._tally = _Tally()
         self._ticked: Instant = 0
+
+    @property
+    def durable(self) -> int:
+        """How many events of this run were taken note of for good, and delivered where they are to be."""
+        self._tally.acknowledged(self._alerts.acknowledged)
+        return self._tally.events
 
     def tell(self, news: News) -> None:
         if news.findings or news.events:
             self._alerts.tell(news)
+            self._tally.told(self._alerts.told, len(news.events))
         if not 0 <= news.now - self._ticked < TICK:
             self._ticked = news.now
             self._alerts.tick()

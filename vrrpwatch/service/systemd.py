@@ -16,6 +16,11 @@ class Supervisor:
         self._address = environment.get("NOTIFY_SOCKET", "")
         self.watchdog = _watchdog(environment)
 
+    @property
+    def listens(self) -> bool:
+        """Whether there is one."""
+        return bool(self._address)
+
     def ready(self) -> None:
         self._tell("READY=1")
 
