@@ -19,7 +19,7 @@ from vrrpwatch.doctor.judge_pair import judge
 from vrrpwatch.doctor.pair import Timing
 from vrrpwatch.doctor.pair_sockets import ends, probe
 facts = gather(sys.argv[1])
-timing = Timing(wait=float(sys.argv[3]), frames=0.6, finish=1.5, hello_every=0.1, frame_every=0.05)
+timing = Timing(wait=float(sys.argv[3]), frames=0.6, finish=10.0, hello_every=0.1, frame_every=0.05)
 result = probe(facts, ends(facts, ip_address(sys.argv[2]), None), timing)
 print(json.dumps({check.name: check.verdict.value for check in judge(result, sys.argv[2], 1)}))
 """

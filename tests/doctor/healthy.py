@@ -17,6 +17,8 @@ SYSCTLS = {
     "ipv6.if.disable_ipv6": 0,
     "ipv6.all.accept_dad": 0,
     "ipv6.if.accept_dad": 1,
+    "ipv6.all.drop_unsolicited_na": 0,
+    "ipv6.if.drop_unsolicited_na": 0,
     "net.ipv4.ip_nonlocal_bind": 1,
     "net.ipv4.igmp_max_memberships": 20,
 }
@@ -48,7 +50,7 @@ def sysctl(**changes: int | None) -> Facts:
     settings = dict(SYSCTLS)
     for name, value in changes.items():
         scope, _, setting = name.partition("_")
-        family = "ipv6" if setting in ("disable_ipv6", "accept_dad") else "ipv4"
+        family = "ipv6" if setting in ("disable_ipv6", "accept_dad", "drop_unsolicited_na") else "ipv4"
         key = f"{family}.{scope}.{setting}" if scope in ("all", "if") else f"net.ipv4.{name}"
         settings.pop(key, None)
         if value is not None:

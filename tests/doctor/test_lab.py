@@ -159,8 +159,13 @@ def test_snooping_with_and_without_a_querier(lab: Lab) -> None:
     assert "no querier is heard" in without[1]
     assert with_querier == ("ok", "bridge snoop: mcast_snooping 1, mcast_querier 1")
     assert off == ("ok", "bridge snoop: mcast_snooping 0, multicast goes to every port")
-    for flag, expected in (("mcast_flood", "problem"), ("isolated", "problem"), ("learning", "warning")):
-        normal, changed = ("off", "on") if flag == "isolated" else ("on", "off")
+    for flag, expected in (
+        ("mcast_flood", "problem"),
+        ("isolated", "problem"),
+        ("learning", "warning"),
+        ("hairpin", "warning"),
+    ):
+        normal, changed = ("off", "on") if flag in ("isolated", "hairpin") else ("on", "off")
         switch.do("bridge", "link", "set", "dev", "p0", flag, changed)
         assert verdict(switch, "bridge-port", "p0")[0] == expected
         switch.do("bridge", "link", "set", "dev", "p0", flag, normal)

@@ -86,6 +86,7 @@ class Port(NamedTuple):
     isolated: bool = False
     locked: bool = False
     neigh_suppress: bool = False
+    hairpin: bool = False
     router: int = 1
 
 

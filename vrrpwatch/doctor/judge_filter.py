@@ -117,7 +117,7 @@ def sample(facts: Facts, kind: _Traffic) -> Sample:
     }
     if kind.inbound:
         fields["pkttype"] = frozenset({"multicast"})
-    senders = _senders(facts, destination)
+    senders = _senders(facts, destination, kind.inbound)
     if senders:
         fields[f"{family}.source"] = senders
     families = _IP4 if family == "ip" else _IP6
@@ -131,9 +131,12 @@ def sample(facts: Facts, kind: _Traffic) -> Sample:
     return Sample(kind.what, steps, facts.link.name, fields)
 
 
-def _senders(facts: Facts, destination: IPv4Address | IPv6Address) -> tuple[Span, ...]:
+def _senders(facts: Facts, destination: IPv4Address | IPv6Address, inbound: bool) -> tuple[Span, ...]:
+    """The interface's networks for what arrives, its own addresses for what leaves."""
     return tuple(
         Span(int(address.interface.network[0]), int(address.interface.network[-1]))
+        if inbound
+        else Span(int(address.interface.ip), int(address.interface.ip))
         for address in facts.addresses
         if address.interface.version == destination.version and (address.link_local or destination.version == 4)
     )

@@ -16,7 +16,9 @@ def judge(facts: Facts) -> Iterator[Check]:
     yield _arp_ignore(facts)
     yield _arp_announce(facts)
     yield _arp_filter(facts)
+    yield _accept_local(facts)
     yield _gratuitous(facts)
+    yield _unsolicited_na(facts)
     yield _nonlocal_bind(facts)
     yield _accept_dad(facts)
     yield _max_memberships(facts)
@@ -104,6 +106,19 @@ def _arp_filter(facts: Facts) -> Check:
     return check("arp-filter", _OK, evidence)
 
 
+def _accept_local(facts: Facts) -> Check:
+    if facts.link.kind != "macvlan" or virtual_router(facts.link.mac) is None:
+        return check("accept-local", Verdict.NOT_APPLICABLE, f"{facts.link.name} is no virtual MAC's macvlan")
+    read = _pair(facts, "ipv4", "accept_local")
+    if read is None:
+        return _unread(facts, "accept-local", "ipv4", "accept_local")
+    every, own, evidence = read
+    if max(every, own) == 0:
+        why = "packets from this host's own addresses, which a virtual address is while it is held, are dropped here"
+        return check("accept-local", _WARNING, f"{evidence} ({why})", _setting(facts, "ipv4", "accept_local", 1))
+    return check("accept-local", _OK, evidence)
+
+
 def _gratuitous(facts: Facts) -> Check:
     read = _pair(facts, "ipv4", "drop_gratuitous_arp")
     if read is None:
@@ -115,6 +130,20 @@ def _gratuitous(facts: Facts) -> Check:
         remedy = _setting(facts, "ipv4", "drop_gratuitous_arp", 0, scope)
         return check("gratuitous-arp", _WARNING, f"{evidence} ({why})", remedy)
     return check("gratuitous-arp", _OK, evidence)
+
+
+def _unsolicited_na(facts: Facts) -> Check:
+    if not any(key.startswith("ipv6.") for key in facts.sysctls):
+        return check("unsolicited-na", Verdict.NOT_APPLICABLE, "this kernel or interface has no IPv6")
+    read = _pair(facts, "ipv6", "drop_unsolicited_na")
+    if read is None:
+        return _unread(facts, "unsolicited-na", "ipv6", "drop_unsolicited_na")
+    every, own, evidence = read
+    if max(every, own):
+        why = "this host does not notice that a virtual IPv6 address moved"
+        remedy = _setting(facts, "ipv6", "drop_unsolicited_na", 0, "all" if every else None)
+        return check("unsolicited-na", _WARNING, f"{evidence} ({why})", remedy)
+    return check("unsolicited-na", _OK, evidence)
 
 
 def _nonlocal_bind(facts: Facts) -> Check:

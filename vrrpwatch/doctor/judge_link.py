@@ -94,7 +94,14 @@ def _multicast_flag(link: Link) -> Check:
 
 def _promiscuous(link: Link) -> Check:
     # Neither is needed: the kernel adds a macvlan's address to the filter, or turns promiscuous mode on by itself.
-    return check("promiscuous", _OK, f"promiscuity {link.promiscuity}, allmulti {link.allmulti}")
+    evidence = f"promiscuity {link.promiscuity}, allmulti {link.allmulti}"
+    if link.promiscuity:
+        return check("promiscuous", _OK, evidence)
+    name = quote(link.name)
+    remedy = (
+        f"capture with -i {name}: the device any never turns promiscuous mode on, so -i any misses other hosts' frames"
+    )
+    return check("promiscuous", _OK, evidence, remedy)
 
 
 def _vlan_filter(link: Link) -> Check:

@@ -108,6 +108,8 @@ def _port_fault(port: Port, bridge: Bridge) -> tuple[Verdict, str, str | None]:
         return Verdict.WARNING, "the bridge never learns where a virtual MAC moved", "learning on"
     if not port.flood:
         return Verdict.WARNING, "frames to a virtual MAC not yet learnt do not leave through it", "flood on"
+    if port.hairpin:
+        return Verdict.WARNING, "it reflects adverts to their sender", "hairpin off"
     if port.neigh_suppress:
         return Verdict.WARNING, "the bridge answers ARP and ND itself, perhaps with the old owner", "neigh_suppress off"
     return Verdict.OK, "", None

@@ -178,6 +178,7 @@ def _port(link: Any) -> Port:
         isolated=bool(number("ISOLATED", 0)),
         locked=bool(number("LOCKED", 0)),
         neigh_suppress=bool(number("NEIGH_SUPPRESS", 0)),
+        hairpin=bool(number("MODE", 0)),
         router=number("MULTICAST_ROUTER", 1),
     )
 
