@@ -1,0 +1,406 @@
+"""Real frames on real interfaces: each arrives once and as it was, and the file that is written says the same."""
+
+import fcntl
+import itertools
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.capture import files, frames
+from tests.lab.live import Wire, inside, send, wire
+from tests.lab.network import missing, run
+from vrrpwatch.capture import bpf
+from vrrpwatch.capture.bpf_expression import compile_expression
+from vrrpwatch.capture.errors import CaptureError
+from vrrpwatch.capture.live import Sniffer
+from vrrpwatch.capture.live_socket import RingSize
+from vrrpwatch.capture.reader import CaptureReader
+from vrrpwatch.capture.writer import Writer
+from vrrpwatch.core.frames import Batch, unpack_vlans
+
+SNAPLEN = 262144
+PROGRAM = bpf.kept(SNAPLEN)
+ADVERT = frames.ethernet(frames.ipv4(frames.VRRP2))
+SMALL = RingSize(blocks=32, block=1 << 16, retire=5)
+KINDS = [
+    ADVERT,
+    frames.ethernet(frames.ipv6(frames.VRRP2), 0x86DD),
+    frames.ethernet(frames.ipv4(frames.ah(frames.VRRP2), 51)),
+    frames.ethernet(frames.ipv4(frames.VRRP2, destination=frames.B), destination=frames.HOST_MAC),
+    frames.ethernet(frames.arp(1), 0x0806, destination=b"\xff" * 6),
+    frames.ethernet(frames.ipv4(frames.udp(3780), 17, destination=frames.B), destination=frames.HOST_MAC),
+    frames.tagged(frames.ipv4(frames.VRRP2), (0x8100, 10)),
+    frames.tagged(frames.ipv4(frames.VRRP2), (0x88A8, 20), (0x8100, 30)),
+    frames.tagged(frames.ipv4(frames.VRRP2, destination=frames.B), (0x8100, 40), destination=frames.HOST_MAC),
+    ADVERT + bytes(1400),
+]
+NOISE = [
+    frames.ethernet(frames.ipv4(bytes(20), 6, destination=frames.B), destination=frames.HOST_MAC),
+    frames.ethernet(frames.ipv4(frames.udp(53), 17, destination=frames.B), destination=frames.HOST_MAC),
+]
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+@pytest.fixture
+def lan() -> Iterator[Wire]:
+    """A wire with one pair of interfaces; the test is in the near namespace."""
+    with wire("eth0") as made, inside(made.near):
+        yield made
+
+
+class Heard(NamedTuple):
+    """What a sniffer gave until it was stopped."""
+
+    batches: tuple[Batch, ...]
+    read: files.Read
+
+    @property
+    def contents(self) -> list[bytes]:
+        return self.read.contents()
+
+    @property
+    def names(self) -> list[str | None]:
+        return [interface.name for interface in self.read.interfaces]
+
+    @property
+    def interfaces(self) -> list[str | None]:
+        """The name of the interface that each frame crossed."""
+        return [self.names[int(number)] for number in self.read.frames["interface"]]
+
+
+def listening(names: Sequence[str], **settings: Any) -> Sniffer:
+    settings = {"program": PROGRAM, "size": SMALL, "interval": 0.02, **settings}
+    sniffer = Sniffer(names, **settings)
+    sniffer.open()
+    return sniffer
+
+
+def heard(sniffer: Sniffer, until: Callable[[int], bool] | None = None) -> Heard:
+    """Reads until so many frames came that ``until`` holds, or what is there by now; at most 20 s."""
+    reader = CaptureReader("live", 0, wanted=files.EVERYTHING, stream=sniffer, secret=files.SECRET)
+    batches: list[Batch] = []
+    deadline = time.monotonic() + 20
+    if until is None:
+        sniffer.stop()
+    for batch in sniffer.batches(files.EVERYTHING, reader=reader):
+        if batch is not None:
+            batches.extend(files.kept([batch]))
+        if until is not None and until(sum(one.packets for one in batches)):
+            sniffer.stop()
+        assert time.monotonic() < deadline, "waited in vain"
+    facts = (reader.format, reader.packets, reader.bytes, reader.interfaces, reader.dropped, reader.damage)
+    return Heard(tuple(batches), files.Read(tuple(batches) or _none(reader), *facts))
+
+
+def _none(reader: CaptureReader) -> tuple[Batch, ...]:
+    return (reader._storage.take((), ()),)
+
+
+def test_frames_of_all_kinds_arrive_once_and_as_they_were(lan: Wire) -> None:
+    sniffer = listening(["eth0"])
+    before = time.time_ns()
+    with lan.sender("eth0") as sender:
+        send(sender, [*KINDS, *NOISE])
+    after = time.time_ns()
+    got = heard(sniffer)
+    assert got.contents == KINDS
+    assert all(before <= int(at) <= after for at in got.read.frames["at"])
+    assert [unpack_vlans(int(vlans)) for vlans in got.read.frames["vlans"]] == [
+        (), (), (), (), (), (), (10,), (20, 30), (40,), ()
+    ]  # fmt: skip
+    assert (got.names, got.read.dropped, got.read.damage, sniffer.drops) == (["eth0"], (None,), None, 0)
+
+
+def test_a_live_run_and_its_file_are_equal(lan: Wire, tmp_path: Path) -> None:
+    path = tmp_path / "w.pcapng"
+    writer = Writer(str(path))
+    sniffer = listening(["eth0"], sinks=[writer])
+    with lan.sender("eth0") as sender:
+        send(sender, KINDS * 50)
+        got = heard(sniffer, lambda count: count == 500)
+    writer.close()
+    again = files.read(path.read_bytes(), wanted=files.EVERYTHING)
+    assert again.summary() == got.read.summary()
+    assert again.packets == 500
+
+
+def test_what_this_host_sends_is_heard_too(lan: Wire) -> None:
+    sniffer = listening(["eth0"])
+    with lan.sender("eth0", near=True) as sender:
+        send(sender, KINDS)
+    assert heard(sniffer).contents == KINDS
+
+
+def test_batches_come_now_and_then_and_nothing_comes_when_nothing_does(lan: Wire) -> None:
+    sniffer = listening(["eth0"])
+    batches = sniffer.batches(files.EVERYTHING)
+    assert next(batches) is None
+    settled = sniffer.settled_until
+    assert 0 < settled < time.time_ns() - SMALL.slack
+    with lan.sender("eth0") as sender:
+        send(sender, [ADVERT])
+    sent = time.time_ns()
+    found = next(batch for batch in batches if batch is not None)
+    assert (found.packets, found.last is not None and found.last < sent) == (1, True)
+    # Before the instant is passed at which all is certain, what came until then was given.
+    while sniffer.settled_until < sent:
+        assert next(batches) is None
+    assert settled < sniffer.settled_until
+    sniffer.stop()
+    assert all(batch is None for batch in batches)
+
+
+def test_drops_are_counted_with_the_time_of_the_loss(lan: Wire, tmp_path: Path) -> None:
+    path = tmp_path / "w.pcapng"
+    writer = Writer(str(path))
+    before = time.time_ns()
+    sniffer = listening(["eth0"], size=RingSize(blocks=8, block=1 << 12, retire=5), sinks=[writer])
+    with lan.sender("eth0") as sender:
+        send(sender, [ADVERT] * 2000)
+    got = heard(sniffer)
+    writer.close()
+    after = time.time_ns()
+    assert got.read.packets > 0
+    assert sniffer.drops == 2000 - got.read.packets > 1000
+    assert got.read.dropped == (sniffer.drops,)
+    losses = [loss for batch in got.batches for loss in batch.losses]
+    assert sum(loss.count for loss in losses) == sniffer.drops
+    assert all(before <= loss.first <= loss.last <= after for loss in losses)
+    assert files.read(path.read_bytes()).dropped == (sniffer.drops,)
+
+
+def test_any_names_each_interface(lan: Wire) -> None:
+    lan.plug("eth1")
+    sniffer = listening(["any"])
+    with lan.sender("eth0") as one, lan.sender("eth1") as other, lan.sender("lo", near=True) as loop:
+        send(one, [ADVERT])
+        send(other, [KINDS[6]])
+        send(loop, [ADVERT])
+        send(one, [ADVERT])
+    got = heard(sniffer)
+    assert got.contents == [ADVERT, KINDS[6], ADVERT, ADVERT]
+    assert got.interfaces == ["eth0", "eth1", "lo", "eth0"]
+
+
+def test_losses_on_any_are_every_interfaces(lan: Wire) -> None:
+    lan.plug("eth1")
+    sniffer = listening(["any"], size=RingSize(blocks=8, block=1 << 12, retire=5))
+    with lan.sender("eth0") as one, lan.sender("eth1") as other:
+        for _ in range(500):
+            send(one, [ADVERT])
+            send(other, [ADVERT])
+        got = heard(sniffer)
+    assert sniffer.drops == 1000 - got.read.packets > 500
+    assert sum(count or 0 for count in got.read.dropped) == sniffer.drops
+    assert all(count and abs(count - sniffer.drops / 2) <= 1 for count in got.read.dropped)
+
+
+def test_several_interfaces_come_in_the_order_of_time(lan: Wire) -> None:
+    lan.plug("eth1")
+    sniffer = listening(["eth0", "eth1", "eth0"])
+    with lan.sender("eth0") as one, lan.sender("eth1") as other:
+        for _ in range(200):
+            send(one, [ADVERT])
+            send(other, [KINDS[6]] * 3)
+    got = heard(sniffer)
+    assert sorted(got.contents, key=len) == [ADVERT] * 200 + [KINDS[6]] * 600
+    assert set(got.interfaces) == {"eth0", "eth1"}
+    for batch, following in itertools.pairwise(got.batches):
+        assert batch.last is not None
+        assert following.first is not None
+        assert batch.last <= following.first
+    # Within a batch they are in order but for a slice of 10 ms.
+    at = got.read.frames["at"]
+    assert all(later > earlier - 10**7 for earlier, later in itertools.pairwise(at.tolist()))
+
+
+def test_a_tunnel_without_ethernet_is_cooked(lan: Wire) -> None:
+    run("ip", "-n", lan.near, "tuntap", "add", "tun0", "mode", "tun")
+    tun = os.open("/dev/net/tun", os.O_RDWR)
+    try:
+        # TUNSETIFF with IFF_TUN | IFF_NO_PI (linux/if_tun.h).
+        fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun0", 0x1001))
+        run("ip", "-n", lan.near, "link", "set", "tun0", "up")
+        sniffer = listening(["tun0"])
+        packet = frames.ipv4(frames.VRRP2)
+        os.write(tun, packet)
+        os.write(tun, frames.ipv4(bytes(20), 6, destination=frames.B))
+        got = heard(sniffer)
+    finally:
+        os.close(tun)
+    # ARPHRD_NONE, no address.
+    assert got.contents == [bytes.fromhex("0000 fffe 0000 0000000000000000 0800") + packet]
+    assert [(one.name, one.linktype) for one in got.read.interfaces] == [("tun0", 113)]
+
+
+def test_a_filter_expression_sees_tags(lan: Wire) -> None:
+    program = bpf.both(compile_expression("arp or vlan 10", SNAPLEN), PROGRAM)
+    sniffer = listening(["eth0"], program=program)
+    with lan.sender("eth0") as sender:
+        send(sender, [*KINDS, *NOISE])
+    assert heard(sniffer).contents == [KINDS[4], KINDS[6]]
+
+
+def test_no_more_than_the_snap_length_is_kept(lan: Wire) -> None:
+    sniffer = listening(["eth0"], snaplen=96, program=bpf.kept(96))
+    with lan.sender("eth0") as sender:
+        send(sender, [KINDS[9], KINDS[6]])
+    got = heard(sniffer)
+    assert got.contents == [KINDS[9][:96], KINDS[6]]
+    assert got.read.frames["length"].tolist() == [len(KINDS[9]), len(KINDS[6])]
+
+
+def test_an_interface_that_goes_and_comes_is_followed(lan: Wire) -> None:
+    told: list[str] = []
+    opened: list[str] = []
+    sniffer = listening(["eth0"], told=told.append, opened=lambda name, _: opened.append(name))
+    steps: Iterator[str] = iter(("send", "unplug", "plug", "send again", "end"))
+    waiting = ["eth0: is watched"]
+    step = next(steps)
+
+    def act(count: int) -> bool:
+        """Does one step after the other, each when the one before it has shown."""
+        nonlocal step
+        if told[-1:] != waiting[-1:]:
+            return False
+        if step == "send":
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT])
+        elif step == "unplug" and count == 1:
+            lan.unplug("eth0")
+            waiting.append("eth0: has gone; it is waited for")
+        elif step == "plug":
+            lan.plug("eth0")
+            waiting.append("eth0: is watched")
+        elif step == "send again":
+            with lan.sender("eth0") as sender:
+                send(sender, [KINDS[6]])
+        elif step == "end":
+            return count == 2
+        else:
+            return False
+        step = next(steps)
+        return False
+
+    got = heard(sniffer, act)
+    assert got.contents == [ADVERT, KINDS[6]]
+    assert got.names == ["eth0"]
+    assert told == waiting
+    assert opened == ["eth0", "eth0"]
+
+
+def test_a_missing_interface_is_waited_for(lan: Wire) -> None:
+    told: list[str] = []
+    sniffer = listening(["eth7"], told=told.append)
+    sent: list[str] = []
+
+    def act(count: int) -> bool:
+        if not sent:
+            lan.plug("eth7")
+            sent.append("plugged")
+        elif told[-1] == "eth7: is watched" and len(sent) == 1:
+            sent.append("sent")
+            with lan.sender("eth7") as sender:
+                send(sender, [ADVERT])
+        return count == 1
+
+    assert heard(sniffer, act).contents == [ADVERT]
+    assert told == ["eth7: there is no such interface; it is waited for", "eth7: is watched"]
+
+
+def test_a_renamed_interface_keeps_its_name_here(lan: Wire) -> None:
+    told: list[str] = []
+    sniffer = listening(["eth0"], told=told.append)
+    sent: list[str] = []
+
+    def act(count: int) -> bool:
+        if not sent:
+            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
+            lan.rename("eth0", "wan0")
+            run("ip", "-n", lan.near, "link", "set", "wan0", "up")
+            sent.append("renamed")
+        elif "wan0" in told[-1] and len(sent) == 1:
+            sent.append("sent")
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT])
+        return count == 1
+
+    got = heard(sniffer, act)
+    assert (got.contents, got.names) == ([ADVERT], ["eth0"])
+    assert told[-1] == "eth0: is called wan0 now; it is watched on as eth0"
+
+
+def test_any_follows_names(lan: Wire) -> None:
+    told: list[str] = []
+    sniffer = listening(["any"], told=told.append)
+    sent: list[str] = []
+
+    def act(count: int) -> bool:
+        if not sent:
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT])
+            sent.append("before")
+        elif count == 1 and len(sent) == 1:
+            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
+            lan.rename("eth0", "wan0")
+            run("ip", "-n", lan.near, "link", "set", "wan0", "up")
+            sent.append("renamed")
+        elif told and len(sent) == 2:
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT])
+            sent.append("after")
+        return count == 2
+
+    got = heard(sniffer, act)
+    assert got.interfaces == ["eth0", "wan0"]
+    assert told == ["eth0: is called wan0 now"]
+
+
+def test_a_link_that_is_down_is_told_and_watched_again(lan: Wire) -> None:
+    told: list[str] = []
+    sniffer = listening(["eth0"], told=told.append)
+    sent: list[str] = []
+
+    def act(count: int) -> bool:
+        if not sent:
+            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
+            sent.append("down")
+        elif "down" in told[-1] and len(sent) == 1:
+            run("ip", "-n", lan.near, "link", "set", "eth0", "up")
+            sent.append("up")
+        elif told[-1] == "eth0: is watched" and len(sent) == 2:
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT])
+            sent.append("sent")
+        return count == 1
+
+    assert heard(sniffer, act).contents == [ADVERT]
+    assert told == ["eth0: is watched", "eth0: is down; it is watched as soon as it is up", "eth0: is watched"]
+
+
+def test_a_reader_with_little_room_gets_the_same_bytes(lan: Wire, tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"))
+    sniffer = listening(["eth0"], sinks=[writer])
+    with lan.sender("eth0") as sender:
+        send(sender, KINDS)
+    sniffer.stop()
+    data = b""
+    view = memoryview(bytearray(100))
+    while count := sniffer.readinto(view):
+        data += view[:count]
+    sniffer.close()
+    writer.close()
+    assert files.read(data).contents() == KINDS
+    assert (tmp_path / "w.pcapng").read_bytes() == data
+
+
+@pytest.mark.parametrize("name", ["", "a" * 16, "eth0/1", "eth 0", "eth0:1", "..", "é" * 8, "a\0b"])
+def test_a_name_that_no_interface_can_have(name: str) -> None:
+    with pytest.raises(CaptureError, match="no interface can have this name"):
+        Sniffer([name], program=PROGRAM)
