@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from vrrpwatch.store.tables import EventRow, FindingRow, SecondRow
 
 ROOT = Path(__file__).parents[2]
-KILLS = 12
+KILLS = 8
 
 
 def kill_after(url: str, first: int, lines: int) -> int:

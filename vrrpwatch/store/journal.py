@@ -44,8 +44,9 @@ class Journal:
     """Records what a sensor tells in the store at ``url``.
 
     ``clock`` gives nanoseconds since the Unix epoch.  ``alarm`` is called, in the journal's thread and without its
-    lock, when the database fails and when it is back; it must not raise.  A database that hangs only shows in ``state``.  Raises :class:`StoreError` for a
-    ``url`` that can never work; all other trouble with the database only shows in :attr:`state`.
+    lock, when the database fails and when it is back; it must not raise.  A database that hangs shows in
+    :attr:`state` only.  Raises :class:`StoreError` for a ``url`` that can never work; all other trouble with the
+    database goes to ``alarm`` and :attr:`state`.
     """
 
     def __init__(
