@@ -17,6 +17,9 @@ class Receiver(ThreadingHTTPServer):
 
     daemon_threads = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away or shakes no hands is part of the play."""
+
     def __init__(self, port: int = 0, answer: Callable[[int], int] = lambda _: 200) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.bodies: list[Any] = []
@@ -61,8 +64,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def listening(port: int = 0, answer: Callable[[int], int] = lambda _: 200) -> Iterator[Receiver]:
-    receiver = Receiver(port, answer)
+def listening(
+    port: int = 0, answer: Callable[[int], int] = lambda _: 200, *, receiver: Receiver | None = None
+) -> Iterator[Receiver]:
+    if receiver is None:
+        receiver = Receiver(port, answer)
     thread = threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

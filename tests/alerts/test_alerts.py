@@ -1,7 +1,11 @@
 """The whole way from news to receivers: at once, in order, at least once, and no sink in another's way."""
 
+import contextlib
 import itertools
+import os
+import socket
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +15,7 @@ import pytest
 
 from tests.alerts.news import at, event, finding, news
 from tests.alerts.receiver import Receiver, listening, until
+from vrrpwatch.alerts.alert import Alert
 from vrrpwatch.alerts.alerts import Alerts
 from vrrpwatch.alerts.backoff import Backoff
 from vrrpwatch.alerts.outbox import OutboxError
@@ -141,8 +146,6 @@ def test_a_stuck_receiver_delays_neither_others_nor_the_caller(start: Start) -> 
 
 
 def test_a_receiver_that_drips_its_answer_runs_into_the_timeout(start: Start, said: Said) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         connections: list[socket.socket] = []
         ended = threading.Event()
@@ -315,3 +318,56 @@ def test_events_reach_a_sink_that_asks_for_them(start: Start) -> None:
         alerts.tell(news(0, events=[event()]))
         (body,) = receiver.wait(1)
         assert (body["rule"], body["severity"], body["details"]["to"]) == ("master-changed", "info", "192.0.2.12")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_in_a_sender_is_said_and_its_thread_started_again(start: Start, said: Said) -> None:
+    with listening() as receiver:
+        alerts = start(webhook(receiver.url))
+        sender = alerts._workers["ops"].sender
+        deliver = sender.deliver
+        faults = iter([ZeroDivisionError])
+
+        def faulty(alert: Alert) -> None:
+            for fault in faults:
+                raise fault
+            deliver(alert)
+
+        sender.deliver = faulty  # type: ignore[method-assign]
+        alerts.tell(news(0, finding()))
+        until(lambda: not alerts._workers["ops"]._thread.is_alive())
+        alerts.tick(at(1))
+        receiver.wait(1)
+        assert said == ["sink ops: its thread had ended by a fault in the program; started again"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_costs_nothing_once_there_is_room_again(start: Start, said: Said, small_disk: Path) -> None:
+    with listening() as receiver:
+        port = receiver.server_port
+    alerts = start(webhook(receiver.url), path=small_disk / "outbox.db")
+    alerts._writer._backoff = Backoff(lambda: 0.0, 0.01, 0.05)
+    ballast = small_disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    found = [finding("bad-ttl", f"s{number}") for number in range(100)]
+    alerts.tell(news(0, *found))
+    until(lambda: said.about("database or disk is full"))
+    assert alerts.acknowledged == 0
+    ballast.unlink()
+    assert alerts.flush(20)
+    assert alerts.close(0.0)
+    with listening(port) as receiver:
+        delivered(start(webhook(receiver.url), path=small_disk / "outbox.db"))
+        assert subjects(receiver) == [f"s{number}" for number in range(100)]
