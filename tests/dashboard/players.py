@@ -12,12 +12,15 @@ class ScriptedPlayer:
         self.position = position
         self.playing = True
         self.speed = 1.0
+        self.told: list[str] = []
 
     def play(self) -> None:
         self.playing = True
+        self.told.append("play")
 
     def pause(self) -> None:
         self.playing = False
+        self.told.append("pause")
 
     def seek(self, at: Instant) -> None:
         self.position = at

@@ -93,6 +93,8 @@ class ScriptedView:
         self.dropped = 0
         self.adverts = 12_345
         self.broken: Exception | None = None
+        self.quiet = False
+        self.newest: list[RecentPacket] = []
         self.shown_findings = self._findings()
         self.extra = [self._ordinary(number) for number in range(extra)]
         self._changed = 0
@@ -113,6 +115,8 @@ class ScriptedView:
     def rows(self) -> Sequence[GroupRow]:
         if self.broken is not None:
             raise self.broken
+        if self.quiet:
+            return []
         fresh = self.now - nanoseconds(0.3)
         rows = [
             GroupRow(LOST, "lost", None, None, 1.0, None, at(420), 419, Severity.WARNING),
@@ -230,7 +234,7 @@ class ScriptedView:
         return [QuerierInfo(SEGMENT, "igmp", ip("10.0.10.250"), self.now - nanoseconds(42))]
 
     def packets(self, key: GroupKey) -> Sequence[RecentPacket]:
-        return [
+        return self.newest or [
             RecentPacket(self.now - nanoseconds(2.3), 0, 1190, 1, advert_frame(A, 200)),
             RecentPacket(self.now - nanoseconds(1.3), 0, 1192, 1, advert_frame(B, 100)),
             RecentPacket(self.now - nanoseconds(0.3), 0, 1193, 1, advert_frame(A, 200)),

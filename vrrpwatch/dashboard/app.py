@@ -344,6 +344,7 @@ class Dashboard(Steering, App[int]):
     def action_next_theme(self) -> None:
         at = NAMES.index(self.theme) if self.theme in NAMES else -1
         self.theme = NAMES[(at + 1) % len(NAMES)]
+        self.clear_notifications()
         self.notify(f"theme {self.theme}", timeout=2, markup=False)
 
     def action_help(self) -> None:

@@ -72,7 +72,8 @@ def lanes(timeline: Sequence[Tenure], now: Instant, names: dict[IPAddress, str],
         cells = [(" ", "")] * columns
         for piece in pieces:
             if holder in piece.holders:
-                start, end = _column(piece.first, first, last, columns), _column(piece.last, first, last, columns)
+                start = min(columns - 1, (piece.first - first) * columns // (last - first))
+                end = -(-(piece.last - first) * columns // (last - first))
                 drawn: Span = ("▓", "bad") if len(piece.holders) > 1 else ("█", "good")
                 for at in range(start, max(end, start + 1)):
                     if cells[at][0] != "▓":
@@ -83,12 +84,10 @@ def lanes(timeline: Sequence[Tenure], now: Instant, names: dict[IPAddress, str],
     if len(holders) > MAX_LANES:
         lines.append([(f"and {len(holders) - MAX_LANES} more holders", "dim")])
     left, right = clock(first, 0), clock(last, 0)
-    lines.append([(" " * (label + 2) + left + right.rjust(columns - len(left)), "dim")])
+    lines.append(
+        [(" " * (label + 2) + left + (right.rjust(columns - len(left)) if columns > len(left + right) else ""), "dim")]
+    )
     return lines
-
-
-def _column(at: Instant, first: Instant, last: Instant, columns: int) -> int:
-    return min(columns - 1, max(0, (at - first) * columns // (last - first)))
 
 
 def _runs(cells: Sequence[Span]) -> list[Span]:

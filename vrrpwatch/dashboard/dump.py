@@ -40,7 +40,7 @@ def hex_dump(packet: RecentPacket, width: int, reveal: bool = False) -> list[Lin
         ]
         halves = "  ".join(" ".join(digits[half : half + 8]) for half in range(0, len(digits), 8))
         lines.append(
-            [(f"{start:04x}  ", "dim"), (f"{halves:<{step * 3 + step // 8 - 1}}  ", ""), ("".join(letters), "dim")]
+            [(f"{start:04x}  ", "dim"), (f"{halves:<{step * 3 + step // 8 - 2}}  ", ""), ("".join(letters), "dim")]
         )
     if len(packet.frame) > MAX_OCTETS:
         lines.append([(f"… {len(packet.frame) - MAX_OCTETS} octets more", "dim")])
