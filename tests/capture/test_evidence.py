@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.capture import files
 from tests.capture.test_writer import ETH0, HEADER, SECOND, SIZE, START, instants, packet
-from vrrpwatch.capture import evidence
+from vrrpwatch.capture import evidence, live_blocks
 from vrrpwatch.capture.evidence import Evidence
 
 
@@ -80,3 +81,13 @@ def test_a_folder_that_has_gone_is_an_alarm(tmp_path: Path) -> None:
     kept.keep("x", at(0), at(1))
     assert kept.close() == []
     assert alarms == [f"{tmp_path}/none/x.pcapng: the evidence cannot be written (No such file or directory)"]
+
+
+def test_losses_before_are_not_told_as_losses_then(tmp_path: Path) -> None:
+    kept = filled(tmp_path)
+    for second, dropped in ((1, 0), (2, 5), (61, 5), (62, 9)):
+        kept.blocks(memoryview(live_blocks.interface_statistics(0, at(second), dropped)))
+    kept.blocks(memoryview(packet(63)))
+    kept.keep("x", at(63), at(63))
+    (path,) = kept.close()
+    assert files.read(path.read_bytes()).dropped == (4,)

@@ -175,6 +175,25 @@ def test_drops_are_counted_with_the_time_of_the_loss(lan: Wire, tmp_path: Path) 
     assert files.read(path.read_bytes()).dropped == (sniffer.drops,)
 
 
+def test_time_that_was_not_watched_is_a_loss(lan: Wire) -> None:
+    lan.plug("eth1")
+    told: list[str] = []
+    slept = [0]
+    sniffer = listening(["eth0", "eth1"], told=told.append, clock=lambda: time.time_ns() + slept[0])
+    before = time.time_ns()
+
+    def act(_: int) -> bool:
+        slept[0] = 3600 * 10**9
+        return sniffer.drops > 0
+
+    got = heard(sniffer, act)
+    after = time.time_ns() + slept[0]
+    assert told[2:] == ["the clock went 3600 s further than time did: nothing was watched then"]
+    losses = [loss for batch in got.batches for loss in batch.losses]
+    assert [(loss.interface, loss.count) for loss in losses] == [(0, 1), (1, 1)]
+    assert all(before <= loss.first < before + 10**10 < loss.last <= after for loss in losses)
+
+
 def test_any_names_each_interface(lan: Wire) -> None:
     lan.plug("eth1")
     sniffer = listening(["any"])

@@ -155,3 +155,19 @@ def test_a_full_disk_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert path.read_bytes() == whole + ETH1 + packet(3, 1)
     assert alarms[1:] == [f"{path}: is written again; 176 bytes are missing in all"]
     writer.close()
+
+
+def test_what_was_lost_before_a_file_began_is_not_its_loss(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_seconds=10)
+    begin(writer)
+    for at, dropped in ((1, 0), (2, 5), (13, 5), (14, 12)):
+        writer.blocks(memoryview(packet(at - 0.5)))
+        writer.blocks(memoryview(live_blocks.interface_statistics(0, START + at * SECOND, dropped)))
+    writer.close()
+    found = [files.read((tmp_path / name).read_bytes()) for name in listed(tmp_path)]
+    assert [read.dropped for read in found] == [(5,), (7,)]
+    losses = [loss for read in found for batch in read.batches for loss in batch.losses]
+    assert [(loss.first, loss.last, loss.count) for loss in losses] == [
+        (START + SECOND, START + 2 * SECOND, 5),
+        (START + 13 * SECOND, START + 14 * SECOND, 7),
+    ]

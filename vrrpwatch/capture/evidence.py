@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from vrrpwatch.capture.live_blocks import Baselines, is_statistics
 from vrrpwatch.capture.writer import SECOND, instant
 from vrrpwatch.core.model import Instant
 
@@ -98,10 +99,14 @@ class Evidence:
 
     def _around(self, wanted: _Wanted) -> Iterator[bytes]:
         chunks = tuple(self._chunks)
+        baselines = Baselines()
         for chunk, following in itertools.zip_longest(chunks, chunks[1:]):
             # Where a chunk ends, the next begins; only those at the borders are taken apart.
             end = following.first if following is not None else None
-            if chunk.first >= wanted.first and end is not None and end <= wanted.last:
+            if is_statistics(chunk.blocks):
+                if wanted.first <= chunk.first <= wanted.last:
+                    yield baselines.rebased(chunk.blocks)
+            elif chunk.first >= wanted.first and end is not None and end <= wanted.last:
                 yield chunk.blocks
             elif chunk.first <= wanted.last and (end is None or end >= wanted.first):
                 yield from _between(chunk.blocks, wanted.first, wanted.last)

@@ -30,6 +30,8 @@ from vrrpwatch.core.model import Instant
 SECOND = 1_000_000_000
 # How often interfaces are looked for that came, went, or changed their name (ns).
 FOLLOW = SECOND
+# How far the clock may be set forward at once (ns) before silence is excused: less than two advertisements' time.
+JUMP = SECOND
 # Frames of several rings are put in order by this much time (ns): less than what two routers' clocks differ by.
 SLICE = 10_000_000
 # A pause ends early where the last one saw more than this part of a ring come in.
@@ -59,7 +61,10 @@ class Sniffer:
     ``interval`` is how long to wait for traffic at a time, in seconds.
 
     ``settled_until`` is the instant up to which every packet that was not dropped has been read, ``drops`` how many
-    were.  Only :meth:`stop` may be called from elsewhere (a signal's handler, another thread).
+    were.  Time in which nothing could be watched, since the machine slept or its clock was set forward, is told as the
+    loss of one packet of each interface: silence in it proves nothing.
+
+    Only :meth:`stop` may be called from elsewhere (a signal's handler, another thread).
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Sniffer:
         told: Callable[[str], None] = lambda _: None,
         opened: Callable[[str, int], None] = lambda *_: None,
         clock: Callable[[], Instant] = time.time_ns,
+        steady: Callable[[], Instant] = time.monotonic_ns,
     ) -> None:
         """Opens nothing yet; ``opened`` is called with name and number of each interface that is found.
 
@@ -86,8 +92,10 @@ class Sniffer:
         self.drops = 0
         self.settled_until: Instant = 0
         self._clock = clock
+        self._steady = steady
+        self._told = told
         self._interval = round(interval * SECOND)
-        self._size = size or RingSize()
+        self._size = size or _share(len(interfaces))
         self._sinks = sinks
         self._snaplen = snaplen
         self._slack = self._size.slack
@@ -103,6 +111,7 @@ class Sniffer:
         os.set_blocking(self._waker, False)
         self._stopping = self._last = self._closed = False
         self._began: Instant = 0
+        self._apart = 0
         self._followed: Instant = 0
         self._counted: Instant = 0
         self._accounted = False
@@ -121,6 +130,7 @@ class Sniffer:
             except OSError as error:
                 raise CaptureError(f"{port.name}: cannot be watched ({error.strerror})") from error
         self._counted = self._clock()
+        self._apart = self._counted - self._steady()
         self._begin()
 
     def batches(
@@ -254,6 +264,15 @@ class Sniffer:
         """Starts to take in what has come by now."""
         self._began = self._clock()
         self._accounted = False
+        # The steady clock is never set, and stands still while the machine sleeps (clock_gettime(2)).
+        apart, before = self._began - self._steady(), self._apart
+        self._apart = apart
+        if apart - before > JUMP:
+            self._told(
+                f"the clock went {(apart - before) / SECOND:.0f} s further than time did: nothing was watched then"
+            )
+            for port in self._ports:
+                port.missed()
         if not 0 <= self._began - self._followed < FOLLOW:
             self._followed = self._began
             for port in self._ports:
@@ -280,6 +299,12 @@ class Sniffer:
             linktype = live_blocks.ETHERNET if ethernet else live_blocks.LINUX_SLL
             self._pending.append((live_blocks.interface_description(name, linktype, self._snaplen), True))
         return number
+
+
+def _share(ports: int) -> RingSize:
+    """A ring's size where several share what may be had: 64 MiB each at most, 128 MiB together."""
+    usual = RingSize()
+    return usual._replace(blocks=max(min(usual.blocks, 2 * usual.blocks // ports), 16))
 
 
 # Any frame fits a view of this size.

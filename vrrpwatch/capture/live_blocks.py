@@ -34,6 +34,24 @@ def interface_statistics(number: int, at: int, dropped: int) -> bytes:
     return _block(INTERFACE_STATISTICS, body + _option(_ISB_IFDROP, struct.pack("=Q", dropped)) + _option(0, b""))
 
 
+class Baselines:
+    """What was lost before a file began is not its loss: its counts start from the first that it holds."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, int] = {}
+
+    def rebased(self, block: bytes | memoryview) -> bytes:
+        """One block of :func:`interface_statistics` as a file has it that begins with this or one before."""
+        number, high, low = struct.unpack_from("=III", block, 8)
+        (dropped,) = struct.unpack_from("=Q", block, 24)
+        return interface_statistics(number, high << 32 | low, dropped - self._first.setdefault(number, dropped))
+
+
+def is_statistics(block: bytes | memoryview) -> bool:
+    """Whether what begins here are an interface's statistics."""
+    return bool(struct.unpack_from("=I", block)[0] == INTERFACE_STATISTICS)
+
+
 def _option(code: int, value: bytes) -> bytes:
     return struct.pack("=HH", code, len(value)) + value + bytes(-len(value) % 4)
 

@@ -42,6 +42,10 @@ class Port(Protocol):
         """The interfaces that lost packets since this was asked last: number, how many until then, how many since."""
         ...
 
+    def missed(self) -> None:
+        """Each of its interfaces has lost packets, nobody knows how many: one is counted."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -105,6 +109,9 @@ class _Base:
             before = self._lost.get(number, 0)
             self._lost[number] = before + part
             yield number, before, part
+
+    def missed(self) -> None:
+        self._owed += len(self._numbers())
 
     def close(self) -> None:
         while self._rings:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vrrpwatch.capture.errors import CaptureError
+from vrrpwatch.capture.live_blocks import Baselines, is_statistics
 from vrrpwatch.core.model import Instant
 
 SECOND = 1_000_000_000
@@ -53,6 +54,7 @@ class Writer:
         self._size = 0
         self._used = False
         self._began: Instant | None = None
+        self._baselines = Baselines()
         self._rotates = rotate_bytes is not None or rotate_seconds is not None
         if path == "-" and self._rotates:
             raise CaptureError("-w -: standard output cannot be rotated; name a file")
@@ -86,6 +88,8 @@ class Writer:
                 return
             if self._began is None:
                 self._began = at
+            if is_statistics(blocks):
+                blocks = memoryview(self._baselines.rebased(blocks))
             part = self._fitting(blocks)
             if part:
                 self._put(blocks[:part])
@@ -133,6 +137,7 @@ class Writer:
     def _create(self, path: Path, flag: int) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, 0o644)
         self._files.append(path)
+        self._baselines = Baselines()
         self._size = 0
         self._used = False
         self._began = None
