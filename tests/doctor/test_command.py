@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from tests.doctor.healthy import HEALTHY, LINK
 from vrrpwatch.cli.doctor import doctor
 from vrrpwatch.doctor import gather as gathering
+from vrrpwatch.doctor import pair_sockets
 from vrrpwatch.doctor.checks import Verdict, check
 from vrrpwatch.doctor.document import Examination, document
 from vrrpwatch.doctor.facts import Address, Facts
@@ -108,6 +109,36 @@ def test_a_probe_needs_a_right(run: Run) -> None:
     result = run("-i", "eth0", "--probe", "192.0.2.2", privileged=False)
     assert (result.exit_code, result.stdout) == (5, "")
     assert "needs CAP_NET_RAW; run it as root" in result.stderr
+
+
+def test_an_interrupted_probe_loses_nothing_else(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pair_sockets, "probe", interrupted)
+    result = run("-i", "eth0", "--probe", "192.0.2.2", "--output", "json")
+    assert result.exit_code == 130
+    assert result.stderr == "vrrpwatch: interrupted; the probe is not shown\n"
+    assert "mtu" in {one["name"] for one in json.loads(result.stdout)["interfaces"][0]["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (PermissionError(1, "Operation not permitted"), 5, "needs CAP_NET_RAW"),
+        (OSError(98, "Address already in use"), 3, "eth0: probe 192.0.2.2: Address already in use"),
+    ],
+)
+def test_a_probe_that_the_kernel_refuses(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: OSError, code: int, words: str
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(pair_sockets, "probe", refused)
+    result = run("-i", "eth0", "--probe", "192.0.2.2")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in result.stderr
 
 
 def test_the_end_nearest_to_the_peer_is_chosen() -> None:

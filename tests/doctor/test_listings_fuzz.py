@@ -10,64 +10,25 @@ from tests.doctor.healthy import HEALTHY
 from vrrpwatch.doctor import judge_filter
 from vrrpwatch.doctor.facts import Listing
 
-WORDS = [
-    "accept",
-    "drop",
-    "jump",
-    "match",
-    "vmap",
-    "set",
-    "elem",
-    "range",
-    "prefix",
-    "payload",
-    "meta",
-    "left",
-    "right",
-]
-WORDS += [
-    "op",
-    "==",
-    "target",
-    "data",
-    "key",
-    "l4proto",
-    "ip",
-    "daddr",
-    "input",
-    "t",
-    "inet",
-    "@t",
-    "vrrp",
-    "concat",
-    "&",
-]
+VOCABULARY = """
+accept drop jump match vmap set elem range prefix payload meta left right op == target data key l4proto ip daddr
+input t inet @t vrrp concat & xt limit goto queue ct state fib ether addr len
+"""
+WORDS = VOCABULARY.split()
 LEAF = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.text(max_size=4)
-ANYTHING = st.recursive(
-    LEAF,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=3),
-    max_leaves=12,
-)
-OPTIONS = [
-    "-p",
-    "-s",
-    "-d",
-    "-i",
-    "-j",
-    "-g",
-    "!",
-    "-m",
-    "--dst-type",
-    "--ttl-lt",
-    "--comment",
-    "vrrp",
-    "DROP",
-    "ACCEPT",
-]
-OPTIONS += ["VR", "INPUT", "224.0.0.0/4", "0.0.0.0/99", '"', "'", "-", "--", "\x1b", "1-2-3", "eth+", "--src-range"]
-LINES = st.lists(st.sampled_from(OPTIONS) | st.text(max_size=5), max_size=8).map(
-    lambda words: "-A INPUT " + " ".join(words)
-)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=3)
+
+
+ANYTHING = st.recursive(LEAF, nested, max_leaves=12)
+ARGUMENTS = """
+-p -s -d -i -j -g ! -m --dst-type --ttl-lt --ttl-eq --comment vrrp DROP ACCEPT VR INPUT 224.0.0.0/4 0.0.0.0/99
+" ' - -- \x1b 1-2-3 eth+ --src-range \u00b2 --ctstate
+"""
+OPTIONS = ARGUMENTS.split()
+LINES = st.lists(st.sampled_from(OPTIONS) | st.text(max_size=5), max_size=8).map(" ".join)
 
 
 def verdicts(nft: str, iptables: str = "") -> int:
@@ -104,5 +65,7 @@ def test_any_text_is_judged(text: str) -> None:
 @given(st.lists(LINES, max_size=5))
 @settings(max_examples=300)
 def test_any_iptables_rule_is_judged(lines: list[str]) -> None:
-    listing = "\n".join(("*filter", ":INPUT DROP [0:0]", ":VR - [0:0]", *lines, "COMMIT", ""))
+    listing = "\n".join(
+        ("*filter", ":INPUT DROP [0:0]", ":VR - [0:0]", *(f"-A INPUT {line}" for line in lines), "COMMIT", "")
+    )
     assert verdicts('{"nftables": []}', listing) == 9

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from vrrpwatch.cli.exits import Exit, Failure
+from vrrpwatch.cli.exits import Exit, Failure, complain
 from vrrpwatch.cli.options import Color, setting, wants_color
 from vrrpwatch.cli.streams import Output
 from vrrpwatch.wire.text import safe_text
@@ -96,9 +96,12 @@ def doctor(
         raise click.UsageError("--vrid goes with --probe")
     if probe is not None:
         _peer(probe)
-    found = _examine(interfaces, probe, vrid, wait)
+    found, interrupted = _examine(interfaces, probe, vrid, wait)
     with Output() as file:
         _write(found, output, file, wants_color(color))
+    if interrupted:
+        complain("interrupted; the probe is not shown")
+        ctx.exit(Exit.INTERRUPTED)
     from vrrpwatch.doctor.checks import worst
 
     gravest = worst(tuple(check for one in found for check in one.checks))
@@ -106,7 +109,10 @@ def doctor(
         ctx.exit(Exit.FINDINGS)
 
 
-def _examine(interfaces: tuple[str, ...], peer: str | None, vrid: int | None, wait: float) -> "tuple[Examination, ...]":
+def _examine(
+    interfaces: tuple[str, ...], peer: str | None, vrid: int | None, wait: float
+) -> "tuple[tuple[Examination, ...], bool]":
+    """What was found, and whether a probe was interrupted."""
     from vrrpwatch.doctor.document import Examination
     from vrrpwatch.doctor.gather import NoInterfaceError, gather
     from vrrpwatch.doctor.judge import judge
@@ -118,18 +124,22 @@ def _examine(interfaces: tuple[str, ...], peer: str | None, vrid: int | None, wa
             interfaces = tuple(name for name, up in names().items() if up and name != "lo")
             if not interfaces:
                 raise Failure("any: no interface but lo is up; name one with -i", Exit.UNREADABLE)
-        found = []
+        found, interrupted = [], False
         for name in dict.fromkeys(interfaces):
             facts = gather(name)
             checks = judge(facts)
             if peer is not None:
-                checks = settled(checks, _probed(facts, peer, vrid, wait))
+                try:
+                    checks = settled(checks, _probed(facts, peer, vrid, wait))
+                except KeyboardInterrupt:
+                    # Nothing of the probe counts until both sides have compared; the rest is known.
+                    interrupted = True
             found.append(Examination(name, checks, peer))
     except NoInterfaceError as error:
         raise Failure(str(error), Exit.UNREADABLE) from None
     except NetlinkUnavailableError as error:
         raise Failure(str(error), Exit.UNREADABLE) from None
-    return tuple(found)
+    return tuple(found), interrupted
 
 
 def _probed(facts: "Facts", peer: str, vrid: int | None, wait: float) -> "tuple[Check, ...]":

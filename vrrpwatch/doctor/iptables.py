@@ -125,10 +125,12 @@ def _condition(option: str, value: str, negated: bool, family: str) -> Condition
         span, field = address(value), f"{family}.{_ADDRESSES[option]}"
     elif option in ("--ttl-eq", "--hl-eq"):
         span, field = number(value), "ttl"
-    elif option in ("--ttl-lt", "--hl-lt") and value.isdigit():
-        span, field = Span(0, int(value) - 1), "ttl"
-    elif option in ("--ttl-gt", "--hl-gt") and value.isdigit():
-        span, field = Span(int(value) + 1, 255), "ttl"
+    elif option in ("--ttl-lt", "--hl-lt"):
+        limit, field = number(value), "ttl"
+        span = None if limit is None else Span(0, limit.first - 1)
+    elif option in ("--ttl-gt", "--hl-gt"):
+        limit, field = number(value), "ttl"
+        span = None if limit is None else Span(limit.first + 1, 255)
     elif option in _NAMES:
         # A trailing + stands for every name that begins so.
         names = tuple(f"{name[:-1]}*" if name.endswith("+") else name for name in value.split(","))

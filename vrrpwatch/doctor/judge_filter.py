@@ -158,7 +158,7 @@ def _traffic(facts: Facts, kind: _Traffic, tables: Sequence[Table], unread: list
         return _unread(unread[0], kind.check)
     if outcome.state == "accepted":
         count = sum(len(chain.rules) for table in tables for chain in table.chains.values())
-        return check(kind.check, Verdict.OK, f"{kind.what}, {way}, pass ({count} rules read)")
+        return check(kind.check, Verdict.OK, f"{kind.what}, {way}, pass ({count} rule{'' if count == 1 else 's'} read)")
     if outcome.state == "undecided":
         return check(kind.check, Verdict.UNKNOWN, "the rules jump too deep to be followed", "nft list ruleset")
     return _conditional(facts, kind, outcome, way)
