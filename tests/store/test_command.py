@@ -87,6 +87,7 @@ def test_events_and_findings_are_exported_in_order_of_time(run: Run, url: str) -
     fill(url)
     first, second_ = objects(run("export", "--store", url, "--table", "events"))
     assert first == {
+        "type": "event",
         "sensor": "berlin",
         "at": "2026-01-01T00:00:00.000000Z",
         "kind": "master-changed",
@@ -150,7 +151,7 @@ def test_parquet_has_types(run: Run, url: str, table: str) -> None:
     rows = pa.read_table(io.BytesIO(done.stdout_bytes)).to_pylist()
     lines = objects(run("export", "--store", url, "--table", table))
     assert len(rows) == len(lines)
-    assert list(rows[0]) == list(lines[0])
+    assert ["type", *rows[0]] == list(lines[0])
     time = {"events": "at", "volume": "start"}.get(table, "first")
     assert rows[0][time] == datetime(2026, 1, 1, tzinfo=UTC)
     empty = run("export", "--store", url, "--table", table, "--output", "parquet", "--sensor", "none")

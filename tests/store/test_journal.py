@@ -3,14 +3,17 @@
 from ipaddress import ip_address
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
+from tests.store.postgresql import Server
 from tests.store.telling import KEY, START, A, clock, event, finding, group, instant, news, second, speaker
 from vrrpwatch.core.model import Finding, GroupKey
 from vrrpwatch.core.news import News
 from vrrpwatch.store.codec import clean, event_of, finding_of, group_of, key_of
+from vrrpwatch.store.connecting import connect
 from vrrpwatch.store.journal import Journal
+from vrrpwatch.store.places import place
 from vrrpwatch.store.tables import Base, EventRow, FindingRow, FlowRow, GroupRecord, RunRow, SecondRow, SensorRow
 
 
@@ -58,6 +61,12 @@ def test_news_told_again_change_nothing(url: str, engine: Engine) -> None:
     record(url, *told, at=90_000)
     assert [count(engine, table) for table in (EventRow, FindingRow, GroupRecord, RunRow, SecondRow)] == [2, 1, 1, 1, 1]
     assert findings(engine) == [finding(count=5, last=2)]
+
+
+def test_a_sensor_begins_with_its_first_packet(url: str, engine: Engine) -> None:
+    record(url, news()._replace(now=0), news(5), news(7))
+    with Session(engine) as session:
+        assert session.execute(select(SensorRow.first, SensorRow.last)).one() == (instant(5), instant(7))
 
 
 def test_a_finding_goes_on_counting_after_a_restart(url: str, engine: Engine) -> None:
@@ -166,3 +175,29 @@ def test_addresses_of_both_families_come_back(url: str, engine: Engine) -> None:
         back = event_of(session.scalars(select(EventRow)).one(), "berlin")
     assert (back.old, back.new) == (ip_address("fe80::1"), None)
     assert back.group == KEY._replace(segment="berlin:eth0")
+
+
+def test_a_value_that_the_database_refuses_holds_up_no_others(server: Server) -> None:
+    url = server.database()
+    journal = Journal(url, "one", clock=clock)
+    odd = event(3)._replace(kind="\0")  # type: ignore[arg-type]  # no engine makes it, and PostgreSQL refuses it
+    journal.record(news(9, events=(event(1), event(2), odd, event(4)), findings=(finding(),)))
+    assert journal.flush(20), journal.state
+    assert journal.state.lost == {"refused": 1}
+    assert journal.close()
+    engine = connect(place(url))
+    assert (count(engine, EventRow), count(engine, FindingRow)) == (3, 1)
+    engine.dispose()
+
+
+def test_rows_that_another_program_deleted_are_made_again(url: str, engine: Engine) -> None:
+    journal = Journal(url, "one", clock=clock)
+    journal.record(news(1, seconds=(second(1),)))
+    assert journal.flush(20), journal.state
+    with engine.begin() as connection:
+        for table in ("volume_seconds", "flows", "rollups", "sensors"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+    journal.record(news(2, seconds=(second(2),)))
+    assert journal.flush(20), journal.state
+    assert journal.close()
+    assert [count(engine, table) for table in (SensorRow, FlowRow, SecondRow)] == [1, 1, 1]

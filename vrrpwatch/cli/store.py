@@ -198,7 +198,7 @@ def export(
     per: "Width",
 ) -> None:
     """Write events, findings, volume or runs in order of time. TIME is as in 2026-01-31 or 2026-01-31T12:00:00Z."""
-    from vrrpwatch.store.exporting import COLUMNS, Wanted, rows
+    from vrrpwatch.store.exporting import COLUMNS, TYPES, Wanted, rows
     from vrrpwatch.store.formats import write_csv, write_ndjson, write_parquet
 
     place = _place(ctx, store)
@@ -214,7 +214,7 @@ def export(
             if output == "csv":
                 write_csv(file, COLUMNS[table], found)
             else:
-                write_ndjson(file, found)
+                write_ndjson(file, TYPES[table], found)
 
 
 @store.command(short_help="Say what is in it.")

@@ -20,6 +20,10 @@ Width = Literal["second", "minute", "hour"]
 CHUNK: Final = 2_000
 
 
+# What one row of each is called in newline-delimited JSON, as ``analyze`` has it.
+TYPES: Final[dict[Table, str]] = {"events": "event", "findings": "finding", "volume": "volume", "runs": "run"}
+
+
 class Wanted(NamedTuple):
     """Which rows: of one ``sensor`` or all, from ``since`` until before ``until``; volume per ``width``."""
 

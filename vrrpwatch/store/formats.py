@@ -23,10 +23,10 @@ class Sink(Protocol):
     def write(self, text: str, /) -> object: ...
 
 
-def write_ndjson(file: Sink, rows: Iterable[Object]) -> None:
-    """One object per line, in ASCII."""
+def write_ndjson(file: Sink, kind: str, rows: Iterable[Object]) -> None:
+    """One object per line, in ASCII, with its ``type`` in front."""
     for row in rows:
-        file.write(json.dumps(row, separators=(",", ":")) + "\n")
+        file.write(json.dumps({"type": kind, **row}, separators=(",", ":")) + "\n")
 
 
 def write_csv(file: Sink, columns: Sequence[Column], rows: Iterable[Object]) -> None:

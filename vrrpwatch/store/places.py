@@ -105,6 +105,8 @@ def trouble(where: Place, error: SQLAlchemyError | OSError) -> str:
     """One line about what went wrong, with what to do about the common cases."""
     # The driver's own words: SQLAlchemy's add the statement and its values.
     cause = str(getattr(error, "orig", None) or error).strip()
+    if isinstance(error, OSError) and error.strerror:
+        cause = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     text = " ".join(cause.split())
     lowered = text.lower()
     for sign, remedy in _REMEDIES:

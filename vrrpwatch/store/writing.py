@@ -96,6 +96,8 @@ class Writer:
             .where(SensorRow.name == self.name)
             .values(
                 revision=SensorRow.revision + 1,
+                # Before its first packet a sensor knows no time.
+                first=case((SensorRow.first == 0, now), else_=SensorRow.first),
                 last=case((SensorRow.last < now, now), else_=SensorRow.last),
                 **values,
             )
