@@ -95,6 +95,15 @@ def test_quiet_times_are_those_of_the_rule_unless_the_file_or_the_sink_says_othe
         assert brief(play.tick(ends)) == [("resolved", "bad-ttl")]
 
 
+def test_a_group_that_is_seldom_advertised_is_given_more_time() -> None:
+    play = Play()
+    slow = KEY._replace(id=52)
+    heard = [group(), group(slow)._replace(interval=40.0)]
+    (fast, patient) = play.hear(0, finding(), finding(group=slow), groups=heard)
+    assert [alert.id for alert in play.tick(139.9)] == [fast.id]
+    assert [alert.id for alert in play.tick(140)] == [patient.id]
+
+
 def test_a_clock_that_steps_back_resolves_nothing() -> None:
     play = Play()
     play.hear(100, finding())
@@ -231,7 +240,7 @@ def test_what_was_over_before_it_could_be_told_is_counted() -> None:
     assert brief(play.tick(599)) == [("resolved", "malformed")]
     (digest,) = play.tick(602)
     assert (digest.details["count"], digest.details["over"]) == (1, 1)
-    assert digest.summary == "1 alerts in one message: 1 bad-ttl on eth0; 1 more were over before they could be told"
+    assert digest.summary == "1 alert in one message: 1 bad-ttl on eth0; 1 more were over before they could be told"
 
 
 def test_without_a_limit_everything_is_told_by_itself() -> None:

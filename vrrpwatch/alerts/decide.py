@@ -1,6 +1,6 @@
 """When something is worth telling, and to whom: from news to alerts, one route per sink; time is an argument."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -22,6 +22,8 @@ GATHER_AGAIN: Final[Seconds] = 10.0
 FLOOD: Final[Seconds] = 60.0
 # Digests that room is kept for: what comes after a burst must not wait for long.
 RESERVE: Final = 2
+# What shows with the advertisements shows no more often than these come, so quiet is more than three missed ones.
+INTERVALS: Final = 3.5
 # Patterns are matched once for each rule, segment and group that was heard lately.
 MAX_JUDGED: Final = 32_768
 # After these events somebody holds the group.
@@ -33,13 +35,15 @@ class Told:
     """An alert that fires on a route.
 
     ``alert`` is as it fired, ``finding`` as it grew last, at ``grown``.  ``message`` is the id under which it was told:
-    its own, that of a digest, or ``None`` while it waits for one.
+    its own, that of a digest, or ``None`` while it waits for one.  ``patience`` is how long its group's advertisements
+    ask to wait before it is held for over, in nanoseconds.
     """
 
     alert: Alert
     grown: Instant | None
     message: str | None
     finding: Finding | None = None
+    patience: int = 0
 
 
 @dataclass(slots=True)
@@ -93,8 +97,14 @@ class Route:
                 self.digests[told.message].open += 1
         self.digests = {id_: entry for id_, entry in self.digests.items() if entry.open}
 
-    def tell(self, findings: Sequence[tuple[str, Finding]], events: Sequence[Alert], now: Instant) -> Outcome:
-        """Hears what was raised or has grown, each with its id, and what happened."""
+    def tell(
+        self,
+        findings: Sequence[tuple[str, Finding]],
+        events: Sequence[Alert],
+        now: Instant,
+        patience: Mapping[GroupKey, int],
+    ) -> Outcome:
+        """Hears what was raised or has grown, each with its id, and what happened; ``patience`` of the groups heard."""
         outcome = Outcome([], [], [], [], [])
         fresh: list[tuple[str, Finding]] = []
         for id_, finding in findings:
@@ -111,6 +121,10 @@ class Route:
             self._fire(alert, finding, now, outcome)
         # What finds no room is offered again as it grows, so the sum would count it often.
         self._unlisted.untracked = max(self._unlisted.untracked, len(fresh) - room)
+        if patience:
+            for id_, finding in findings:
+                if finding.group is not None and finding.group in patience and id_ in self.firing:
+                    self.firing[id_].patience = patience[finding.group]
         for alert in events:
             self._happened(alert, now, outcome)
         self._flush(now, outcome)
@@ -124,7 +138,7 @@ class Route:
             if told.grown is None:
                 # After a restart everything gets its whole quiet time to show again.
                 told.grown = now
-            elif now - told.grown >= self._quiet.get(told.alert.rule, nanoseconds(USUAL)):
+            elif now - told.grown >= max(self._quiet.get(told.alert.rule, nanoseconds(USUAL)), told.patience):
                 over.append(id_)
         for id_ in over:
             self._resolve(id_, now, outcome)
@@ -247,7 +261,8 @@ class Desk:
         """What each route makes of the news, by the sinks' names."""
         findings = [(self._id(finding), finding) for finding in news.findings]
         events = self._events(news) if news.events else []
-        return {name: route.tell(findings, events, news.now) for name, route in self.routes.items()}
+        patience = {group.key: nanoseconds(INTERVALS * group.interval) for group in news.groups} if findings else {}
+        return {name: route.tell(findings, events, news.now, patience) for name, route in self.routes.items()}
 
     def tick(self, now: Instant) -> dict[str, Outcome]:
         """What time alone brings about, by the sinks' names."""

@@ -83,7 +83,9 @@ def _summary(ranked: Sequence[Sequence[Alert]], count: int, unlisted: Unlisted) 
     parts = [f"{len(members)} {members[0].rule} on {members[0].segment}" for members in ranked[:_NAMED]]
     if rest := sum(map(len, ranked[_NAMED:])):
         parts.append(f"{rest} of {len(ranked) - _NAMED} other kinds")
-    text = f"{count} alerts in one message: {', '.join(parts)}"
+    text = f"{count} alert{'' if count == 1 else 's'} in one message"
+    if parts:
+        text += f": {', '.join(parts)}"
     if unlisted.over:
         text += f"; {unlisted.over} more were over before they could be told"
     if unlisted.untracked:
