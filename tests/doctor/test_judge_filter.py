@@ -8,7 +8,7 @@ import pytest
 from tests.doctor.healthy import HEALTHY, LINK, found
 from vrrpwatch.doctor import iptables, nftables
 from vrrpwatch.doctor.checks import Verdict
-from vrrpwatch.doctor.facts import Facts, Listing
+from vrrpwatch.doctor.facts import Bridge, Facts, Listing, Port
 from vrrpwatch.doctor.judge import judge
 from vrrpwatch.doctor.packet_filter import MAX_DEPTH, Condition, Sample, Span, evaluate, truth
 
@@ -264,6 +264,7 @@ def test_each_direction_and_family_is_judged_alone() -> None:
         "filter-in-igmp": OK,
         # Without its reports a snooping switch forgets the host, but adverts still flow.
         "filter-out-igmp": WARNING,
+        "filter-bridge": NONE,
         "filter-arp": OK,
         "filter-rules": OK,
     }
@@ -286,6 +287,29 @@ def test_the_remedy_is_the_rule_in_the_very_chain() -> None:
     )
     six = saved(":OUTPUT DROP [0:0]", command="ip6tables-save")
     assert found(six, "filter-out-ipv6").remedy == "ip6tables -I OUTPUT -o eth0 -p 112 -d ff02::12 -j ACCEPT"
+
+
+@pytest.mark.parametrize(
+    ("facts", "handed_up", "verdict", "words"),
+    [
+        (nft(), 0, OK, "pass (bridge-nf-call-iptables 0)"),
+        (nft(chain("f", "forward", "drop", family="bridge")), 0, PROBLEM, "bridge t f: policy drop"),
+        # Docker's classic: FORWARD drops, and br_netfilter shows it what the bridge forwards.
+        (saved(":FORWARD DROP [0:0]"), 1, PROBLEM, "iptables ip filter FORWARD: policy drop"),
+        (saved(":FORWARD DROP [0:0]"), 0, OK, "pass"),
+        (saved(":FORWARD DROP [0:0]", "-A FORWARD -i br0 -o br0 -j ACCEPT"), 1, OK, "pass"),
+        (saved(":FORWARD DROP [0:0]", "-A FORWARD -m physdev --physdev-in p0 -j ACCEPT"), 1, WARNING, "on conditions"),
+        (saved(":INPUT DROP [0:0]"), 1, OK, "pass"),
+    ],
+)
+def test_what_becomes_of_adverts_that_a_bridge_forwards(
+    facts: Facts, handed_up: int, verdict: Verdict, words: str
+) -> None:
+    settings = {**HEALTHY.sysctls, "net.bridge.bridge-nf-call-iptables": handed_up}
+    port = facts._replace(bridge=Bridge("br0", snooping=False, querier=False), port=Port(), sysctls=settings)
+    one = found(port, "filter-bridge")
+    assert (one.verdict, words in one.evidence) == (verdict, True), one
+    assert found(facts, "filter-bridge").verdict is NONE
 
 
 def test_arp_that_is_dropped_is_a_problem() -> None:

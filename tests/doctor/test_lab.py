@@ -159,6 +159,11 @@ def test_snooping_with_and_without_a_querier(lab: Lab) -> None:
     assert "no querier is heard" in without[1]
     assert with_querier == ("ok", "bridge snoop: mcast_snooping 1, mcast_querier 1")
     assert off == ("ok", "bridge snoop: mcast_snooping 0, multicast goes to every port")
+    switch.filter("guests", "forward", "ip protocol vrrp drop", family="bridge")
+    forwarded = verdict(switch, "filter-bridge", "p0")
+    switch.do("nft", "delete", "table", "bridge", "guests")
+    assert forwarded[0] == "problem"
+    assert "nft bridge guests rules: ip protocol vrrp drop" in forwarded[1]
     for flag, expected in (
         ("mcast_flood", "problem"),
         ("isolated", "problem"),

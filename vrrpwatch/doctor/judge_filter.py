@@ -53,6 +53,7 @@ def judge(facts: Facts) -> Iterator[Check]:
     tables, unread = read(facts)
     if unread and not tables:
         yield from (_unread(unread[0], kind.check) for kind in TRAFFIC)
+        yield _unread(unread[0], "filter-bridge")
         yield _unread(unread[0], "filter-arp")
         return
     for kind in TRAFFIC:
@@ -60,6 +61,7 @@ def judge(facts: Facts) -> Iterator[Check]:
             yield check(kind.check, Verdict.NOT_APPLICABLE, "disable_ipv6 = 1")
             continue
         yield _traffic(facts, kind, tables, unread)
+    yield _bridged(facts, tables)
     yield _arp(facts, tables)
     yield _named(tables)
 
@@ -190,6 +192,49 @@ def _accept(facts: Facts, kind: _Traffic, place: Place) -> str:
     address = f"{'ip6' if ':' in kind.destination else 'ip'} daddr {kind.destination}"
     where = f"{table.family} {quote(table.name)} {quote(place.base)}"
     return f"nft insert rule {where} {side}{address} {kind.nft} accept"
+
+
+def _bridged(facts: Facts, tables: Sequence[Table]) -> Check:
+    """Adverts that the bridge forwards between this port and others: of guests, not of this host."""
+    if facts.port is None or facts.bridge is None:
+        return check("filter-bridge", Verdict.NOT_APPLICABLE, f"{facts.link.name} is no port of a Linux bridge")
+    whole = sample(facts, TRAFFIC[0])
+    # Guests may be of any network, and go out by any port.
+    known = {field: value for field, value in whole.fields.items() if field not in ("ip.source", "oif")}
+    link_path = ((_NETDEV, "ingress"), (_BRIDGE, "prerouting"), (_BRIDGE, "forward"), (_BRIDGE, "postrouting"))
+    outcomes = [evaluate(tables, whole._replace(path=link_path, fields=known))]
+    handed_up = facts.sysctls.get("net.bridge.bridge-nf-call-iptables") == 1
+    if handed_up:
+        # br_netfilter shows the IP hooks the bridge as the interface.
+        path = ((_IP4, "prerouting"), (_IP4, "forward"), (_IP4, "postrouting"))
+        fields = {**known, "iif": frozenset({facts.bridge.name}), "oif": frozenset({facts.bridge.name})}
+        outcomes.append(evaluate(tables, whole._replace(path=path, fields=fields)))
+    what = f"VRRP or CARP adverts through bridge {facts.bridge.name}"
+    places = [place for one in outcomes for place in (one.decisive, *one.conditions) if place is not None]
+    where = "; ".join(map(str, places[:MAX_SHOWN]))
+    if any(one.state == "dropped" for one in outcomes):
+        return check("filter-bridge", Verdict.PROBLEM, f"{what} are dropped by {where}", _forward(places[0], handed_up))
+    if places:
+        return check(
+            "filter-bridge", Verdict.WARNING, f"{what} pass on conditions: {where}", _forward(places[0], handed_up)
+        )
+    note = "bridge-nf-call-iptables 1" if handed_up else "bridge-nf-call-iptables 0"
+    return check("filter-bridge", Verdict.OK, f"{what} pass ({note})")
+
+
+def _forward(place: Place, handed_up: bool) -> str:
+    table = place.table
+    off = (
+        "; or keep bridged frames from the IP rules: sysctl -w net.bridge.bridge-nf-call-iptables=0"
+        if handed_up
+        else ""
+    )
+    if table.tool != "nft":
+        return f"{table.tool} -I {quote(place.base)} -p 112 -d 224.0.0.18 -j ACCEPT{off}"
+    where = f"{table.family} {quote(table.name)} {quote(place.base)}"
+    return (
+        f"nft insert rule {where} ip daddr 224.0.0.18 ip protocol 112 accept{off if table.family != 'bridge' else ''}"
+    )
 
 
 def _arp(facts: Facts, tables: Sequence[Table]) -> Check:

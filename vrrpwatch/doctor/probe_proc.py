@@ -15,6 +15,7 @@ _WHOLE: Final = (
     "net.ipv4.ip_nonlocal_bind",
     "net.ipv6.ip_nonlocal_bind",
     "net.ipv4.igmp_max_memberships",
+    "net.bridge.bridge-nf-call-iptables",
     "net.netfilter.nf_conntrack_count",
     "net.netfilter.nf_conntrack_max",
 )
