@@ -86,6 +86,7 @@ def test_an_interface_named_twice_is_examined_once(run: Run) -> None:
         ((), "Missing option '-i'"),
         (("-i", "any", "--probe", "192.0.2.2"), "--probe needs exactly one interface"),
         (("-i", "a", "-i", "b", "--probe", "192.0.2.2"), "--probe needs exactly one interface"),
+        (("-i", "eth0", "--probe", "192.0.2.2", "--wait", "nan"), "--wait must be a number"),
         (("-i", "eth0", "--vrid", "5"), "--vrid goes with --probe"),
         (("-i", "eth0", "--probe", "router\x1b[2J"), "router\\x1b[2J: not an IP address"),
         (("-i", "eth0", "--probe", "192.0.2.2", "--vrid", "256"), "256"),

@@ -2,6 +2,7 @@
 
 import json
 from ipaddress import ip_address
+from math import isnan
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -87,13 +88,15 @@ def doctor(
       vrrpwatch doctor -i eth0 --probe 192.0.2.12     (and on 192.0.2.12 the same towards this host)
 
     \b
-    Exit codes: 0 clean, 1 findings (with --fail-on), 2 usage, 3 interface or peer unreachable,
+    Exit codes: 0 clean, 1 findings (with --fail-on), 2 usage, 3 no such interface,
     5 no permission, 6 output cannot be written, 130 interrupted.
     """
     if probe is not None and (len(interfaces) != 1 or interfaces[0] == "any"):
         raise click.UsageError("--probe needs exactly one interface")
     if probe is None and vrid is not None:
         raise click.UsageError("--vrid goes with --probe")
+    if isnan(wait):
+        raise click.UsageError("--wait must be a number of seconds")
     if probe is not None:
         _peer(probe)
     found, interrupted = _examine(interfaces, probe, vrid, wait)
@@ -135,9 +138,7 @@ def _examine(
                     # Nothing of the probe counts until both sides have compared; the rest is known.
                     interrupted = True
             found.append(Examination(name, checks, peer))
-    except NoInterfaceError as error:
-        raise Failure(str(error), Exit.UNREADABLE) from None
-    except NetlinkUnavailableError as error:
+    except (NoInterfaceError, NetlinkUnavailableError) as error:
         raise Failure(str(error), Exit.UNREADABLE) from None
     return tuple(found), interrupted
 
