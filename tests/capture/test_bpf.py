@@ -9,8 +9,8 @@ from tests.capture import files, frames
 from tests.capture.bpf_machine import Frame, ethernet, run
 from tests.fuzz.test_wire import mutated
 from vrrpwatch.capture import bpf
-from vrrpwatch.capture.bpf import Do, Go, If, Instruction, Label
-from vrrpwatch.capture.bpf_expression import ExpressionError, compile_expression
+from vrrpwatch.capture.bpf import Do, ExpressionError, Go, If, Instruction, Label
+from vrrpwatch.capture.bpf_expression import compile_expression
 from vrrpwatch.wire.link import dissect
 
 SNAPLEN = 262144
@@ -183,9 +183,9 @@ def test_an_expression_is_a_second_condition() -> None:
 
 
 def test_an_expression_that_is_too_long_is_refused() -> None:
-    with pytest.raises(ValueError, match="the kernel takes 4096"):
+    with pytest.raises(ExpressionError, match="the kernel takes 4096"):
         bpf.both([Instruction(0x06, 0, 0, 0)] * 4000, PROGRAM)
-    with pytest.raises(ValueError, match="computed"):
+    with pytest.raises(ExpressionError, match="computed"):
         bpf.both([Instruction(0x16, 0, 0, 0)], PROGRAM)
 
 

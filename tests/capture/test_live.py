@@ -246,6 +246,10 @@ def test_a_tunnel_without_ethernet_is_cooked(lan: Wire) -> None:
         # TUNSETIFF with IFF_TUN | IFF_NO_PI (linux/if_tun.h).
         fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun0", 0x1001))
         run("ip", "-n", lan.near, "link", "set", "tun0", "up")
+        told: list[str] = []
+        program = bpf.both(compile_expression("ip", SNAPLEN), PROGRAM)
+        listening(["tun0"], told=told.append, program=program).close()
+        assert told[0] == "tun0: is no Ethernet link, so nothing on it matches a filter expression"
         sniffer = listening(["tun0"])
         packet = frames.ipv4(frames.VRRP2)
         os.write(tun, packet)

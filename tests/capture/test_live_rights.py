@@ -75,6 +75,9 @@ def test_who_lacks_the_right_is_told_the_command() -> None:
     with wire("eth0") as made:
         script = "os.setresuid(65534, 65534, 65534); result = {'opens': opens()}"
         line = told(script, made.near)["opens"]
+        made.unplug("eth0")
+        # Also where there is nothing to open yet.
+        assert told(script, made.near) == {"opens": line}
     assert line.startswith("no right to watch interfaces (CAP_NET_RAW): `sudo setcap cap_net_raw+ep /")
     assert "\n" not in line
 

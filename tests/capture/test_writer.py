@@ -57,8 +57,9 @@ def test_one_file_holds_the_stream(tmp_path: Path) -> None:
 def test_a_capture_without_packets_names_its_interfaces(tmp_path: Path) -> None:
     writer = Writer(str(tmp_path / "none.pcapng"))
     begin(writer)
-    writer.close()
+    # Whether or not it is ended.
     assert [one.name for one in files.read((tmp_path / "none.pcapng").read_bytes()).interfaces] == ["eth0"]
+    writer.close()
 
 
 def test_rotation_by_size(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from vrrpwatch.capture.errors import CaptureError
+
 # BPF_LD with a size, absolute or from X on; BPF_LDX, BPF_ALU, BPF_JMP, BPF_RET and BPF_MISC.
 LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30
 HALF_FROM_X, BYTE_FROM_X = 0x48, 0x50
@@ -49,6 +51,19 @@ class Instruction(NamedTuple):
     jt: int
     jf: int
     k: int
+
+
+class ExpressionError(CaptureError):
+    """A filter expression that cannot be compiled or is too much for the kernel: one line."""
+
+
+# What an expression begins with, see `both`.
+_ETHERNET_ONLY = (
+    Instruction(LOAD_WORD, 0, 0, HARDWARE_TYPE),
+    Instruction(EQUAL, 2, 0, ARPHRD_ETHER),
+    Instruction(EQUAL, 1, 0, ARPHRD_LOOPBACK),
+    Instruction(RETURN, 0, 0, 0),
+)
 
 
 class Label(NamedTuple):
@@ -123,24 +138,25 @@ def both(expression: Sequence[Instruction], program: Sequence[Instruction]) -> t
     """What passes both: ``expression`` (as libpcap compiles it for Ethernet), then ``program``.
 
     An expression speaks of Ethernet frames, so those of other interfaces do not match it.  Raises
-    :class:`ValueError` where the kernel would not take the whole.
+    :class:`ExpressionError` where the kernel would not take the whole.
     """
-    ethernet = (
-        Instruction(LOAD_WORD, 0, 0, HARDWARE_TYPE),
-        Instruction(EQUAL, 2, 0, ARPHRD_ETHER),
-        Instruction(EQUAL, 1, 0, ARPHRD_LOOPBACK),
-        Instruction(RETURN, 0, 0, 0),
-    )
     following = []
     for place, one in enumerate(expression):
         if one.code & 0x07 == RETURN and one.code != RETURN:
-            raise ValueError("its verdict is computed")
+            raise ExpressionError("filter expression: its verdict is computed; put it otherwise, see pcap-filter(7)")
         passes = one.code == RETURN and one.k
         following.append(Instruction(JUMP, 0, 0, len(expression) - place - 1) if passes else one)
-    whole = (*ethernet, *following, *program)
+    whole = (*_ETHERNET_ONLY, *following, *program)
     if len(whole) > MAX_INSTRUCTIONS:
-        raise ValueError(f"it makes {len(whole)} instructions, and the kernel takes {MAX_INSTRUCTIONS}")
+        raise ExpressionError(
+            f"filter expression: makes {len(whole)} instructions and the kernel takes {MAX_INSTRUCTIONS}; shorten it"
+        )
     return whole
+
+
+def is_for_ethernet(program: Sequence[Instruction]) -> bool:
+    """Whether there is an expression in it, which frames of other links never match."""
+    return tuple(program[: len(_ETHERNET_ONLY)]) == _ETHERNET_ONLY
 
 
 def _any(code: int, values: Iterable[int], then: str) -> Iterator[Statement]:

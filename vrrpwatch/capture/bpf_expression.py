@@ -5,17 +5,12 @@ A host's name in an expression is looked up, as tcpdump does it: that is the one
 
 import ctypes
 
-from vrrpwatch.capture.bpf import Instruction
-from vrrpwatch.capture.errors import CaptureError
+from vrrpwatch.capture.bpf import ExpressionError, Instruction
 
 _NAMES = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so")
 _ERROR_SIZE = 256
 _DLT_EN10MB = 1
 _UNKNOWN_NETMASK = 0xFFFFFFFF
-
-
-class ExpressionError(CaptureError):
-    """An expression that cannot be compiled: one line with libpcap's own words."""
 
 
 class _Instruction(ctypes.Structure):

@@ -22,7 +22,7 @@ from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.interfaces import ANY, is_name
 from vrrpwatch.capture.live_ports import AnyPort, NamedPort, Port, Settings
 from vrrpwatch.capture.live_privileges import RightsError, missing_right
-from vrrpwatch.capture.live_socket import RingSize
+from vrrpwatch.capture.live_socket import RingSize, check_right
 from vrrpwatch.capture.reader import CaptureReader
 from vrrpwatch.core.frames import Batch, Kind
 from vrrpwatch.core.model import Instant
@@ -124,6 +124,8 @@ class Sniffer:
         """
         for port in self._ports:
             try:
+                # Before anything is waited for that could then not be watched.
+                check_right()
                 port.open()
             except PermissionError as error:
                 raise RightsError(missing_right()) from error

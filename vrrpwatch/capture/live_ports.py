@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from vrrpwatch.capture import ring
-from vrrpwatch.capture.bpf import Instruction
+from vrrpwatch.capture.bpf import Instruction, is_for_ethernet
 from vrrpwatch.capture.interfaces import ANY, Link, is_ethernet, look_up, name_of
 from vrrpwatch.capture.live_socket import Ring, RingSize
 from vrrpwatch.core.model import Instant
@@ -199,6 +199,8 @@ class NamedPort(_Base):
                 source.promiscuous(link.number)
             except OSError as error:
                 self._say(f"{self.name}: cannot be made promiscuous ({error.strerror}); it is watched all the same")
+        if not link.ethernet and is_for_ethernet(self._settings.program):
+            self._say(f"{self.name}: is no Ethernet link, so nothing on it matches a filter expression")
         self._settings.opened(self.name, link.number)
 
     def _describe(self, source: Ring, ifindex: int, name: str, ethernet: bool) -> None:
@@ -228,7 +230,10 @@ class AnyPort(_Base):
         self._announce()
 
     def follow(self) -> None:
-        self._announce()
+        try:
+            self._announce()
+        except OSError as error:
+            self._say(f"{self.name}: interfaces cannot be listed ({error.strerror}); it is tried again")
         if self._ring is None:
             return
         for ifindex, (name, ethernet) in list(self._names.items()):

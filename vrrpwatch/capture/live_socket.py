@@ -47,6 +47,11 @@ class RingSize(NamedTuple):
         return 3 * self.retire * 1_000_000
 
 
+def check_right() -> None:
+    """Raises :class:`PermissionError` for who may not have packet sockets."""
+    socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+
+
 class Ring:
     """The frames of one interface, or of all (``name`` empty), that ``program`` passes, in the order they came.
 

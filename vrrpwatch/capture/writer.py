@@ -77,6 +77,8 @@ class Writer:
     def header(self, block: bytes) -> None:
         self._headers.append(block)
         self._due.append(block)
+        # So that a capture of silence is one too, however it ends.
+        self._put(memoryview(b""))
 
     def blocks(self, blocks: memoryview) -> None:
         while len(blocks):
@@ -98,10 +100,8 @@ class Writer:
                 self._end()
 
     def close(self) -> None:
-        """Ends the file at hand, with what is known of interfaces though none had a packet."""
-        if self._descriptor is not None:
-            self._put(memoryview(b""))
-            self._end()
+        """Ends the file at hand."""
+        self._end()
 
     def _fitting(self, blocks: memoryview) -> int:
         """How many octets of these go into the file at hand: whole blocks, and at least one in a new file."""
