@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -201,6 +202,25 @@ def test_prune_deletes_what_is_older(run: Run, url: str, engine: Engine, monkeyp
         "volume_minutes": 0,
         "volume_hours": 0,
     }
+
+
+def test_sensors_write_while_old_rows_are_deleted(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = 86_400
+    journal = Journal(url, "berlin", clock=clock)
+    journal.record(news(events=tuple(event(number, number) for number in range(25_000))))
+    assert journal.flush(30)
+    monkeypatch.setattr(time, "time_ns", lambda: instant(10 * day))
+    deleting = threading.Thread(target=run, args=("prune", "--store", url, "--keep", "1d"))
+    deleting.start()
+    number = 0
+    while deleting.is_alive():
+        number += 1
+        journal.record(news(10 * day, events=(event(10 * day + number),), findings=(finding(last=10 * day),)))
+        assert journal.flush(30)
+    deleting.join()
+    assert journal.close()
+    assert journal.state.reason is None
+    assert len(objects(run("export", "--store", url, "--table", "events"))) == number > 0
 
 
 def test_pruning_gives_space_back(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

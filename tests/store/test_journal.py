@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from tests.store.postgresql import Server
 from tests.store.telling import KEY, START, A, clock, event, finding, group, instant, news, second, speaker
+from tests.store.waiting import wait_until
 from vrrpwatch.core.model import Finding, GroupKey
 from vrrpwatch.core.news import News
 from vrrpwatch.store.codec import clean, event_of, finding_of, group_of, key_of
@@ -175,6 +176,20 @@ def test_addresses_of_both_families_come_back(url: str, engine: Engine) -> None:
         back = event_of(session.scalars(select(EventRow)).one(), "berlin")
     assert (back.old, back.new) == (ip_address("fe80::1"), None)
     assert back.group == KEY._replace(segment="berlin:eth0")
+
+
+def test_volume_waits_for_company_and_events_do_not(url: str, engine: Engine) -> None:
+    journal = Journal(url, "one", clock=clock, pace=3_600)
+    journal.record(news(1, seconds=(second(1),)))
+    # The first is written as soon as the store is open.
+    assert journal.flush(20)
+    journal.record(news(2, seconds=(second(2),)))
+    journal.record(news(3, events=(event(3),)))
+    wait_until(lambda: journal.acknowledged == 3)
+    journal.record(news(4, seconds=(second(4),)))
+    assert journal.flush(20)
+    assert count(engine, SecondRow) == 3
+    assert journal.close()
 
 
 def test_a_value_that_the_database_refuses_holds_up_no_others(server: Server) -> None:

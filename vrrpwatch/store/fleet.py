@@ -219,17 +219,22 @@ class Fleet:
             finding = self._decoded(finding_of, row, sensor.name)
             if finding is None:
                 continue
-            if finding.id not in self._findings and len(self._findings) >= MAX_FINDINGS:
-                self.skipped += 1
-                continue
             self._findings[finding.id] = finding
             self._marks[finding.id] = mark_of(row)
             self._origin[finding.id] = (sensor.name, row.id)
+        if len(self._findings) > MAX_FINDINGS:
+            self._forget_findings()
         fresh = [event for row in events if (event := self._decoded(event_of, row, sensor.name))]
         if fresh:
             # Sensors tell of one time at different times.
             merged = sorted([*self._events, *fresh], key=lambda event: event.at)
             self._events = deque(merged, maxlen=MAX_EVENTS)
+
+    def _forget_findings(self) -> None:
+        newest = sorted(self._findings, key=lambda name: self._findings[name].last, reverse=True)
+        for name in newest[MAX_FINDINGS:]:
+            del self._findings[name], self._marks[name], self._origin[name]
+            self.skipped += 1
 
     def _decoded(self, decode: Callable[[Row, str], Value], row: Row, sensor: str) -> Value | None:
         # Rows are written by sensors of other versions too: one that cannot be understood hides no others.

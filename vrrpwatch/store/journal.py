@@ -24,6 +24,8 @@ from vrrpwatch.store.writing import Writer, acknowledged, noted, silenced
 # Seconds between attempts while the database is away: doubled from the first to the last.
 _FIRST_DELAY: Final = 0.25
 _LONGEST_DELAY: Final = 15.0
+# Seconds between two writes of what may be lost in a power cut anyway: volume and states.
+_PACE: Final = 1.0
 # A database that has not answered for so long may never do.
 _SLOW: Final = 10 * NANOSECONDS
 
@@ -61,12 +63,14 @@ class Journal:
         first_delay: Seconds = _FIRST_DELAY,
         longest_delay: Seconds = _LONGEST_DELAY,
         lock_timeout: Seconds = LOCK_TIMEOUT,
+        pace: Seconds = _PACE,
     ) -> None:
         self._place = place(url)
         self._clock = clock
         self._alarm = alarm
         self._delays: Final = (first_delay, longest_delay)
         self._lock_timeout = lock_timeout
+        self._pace = pace
         self._writer = Writer(sensor, clock(), keep or Retention())
         self._runs = Runs()
         self._changed = threading.Condition()
@@ -219,7 +223,14 @@ class Journal:
                     or self._reason is not None
                 )
             )
+            if self._tried:
+                # Every write is one to the disk, and news come several times a second.
+                self._changed.wait_for(
+                    lambda: self._closed or self._hurry or self._backlog.precious or self._reason is not None,
+                    self._pace,
+                )
             self._tried = True
+            self._hurry = False
             if self._closed:
                 return None
             taken = self._backlog

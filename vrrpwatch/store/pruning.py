@@ -72,6 +72,8 @@ def _delete(engine: Engine, table: type[Base], condition: ColumnElement[bool]) -
     total = 0
     while True:
         with writing(engine) as connection, connection.begin():
+            # A sensor locks its row before all others: in the same order, nobody waits for each other (PostgreSQL).
+            connection.execute(select(SensorRow.id).order_by(SensorRow.id).with_for_update())
             gone = connection.execute(some).rowcount
         total += gone
         if gone < MAX_ROWS:
