@@ -187,4 +187,5 @@ class Finding:
         from hashlib import sha256
 
         text = "\0".join((self.rule, self.segment, str(self.group or ""), self.subject))
-        return sha256(text.encode()).hexdigest()[:16]
+        # Names of interfaces are whatever a capture says.
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
