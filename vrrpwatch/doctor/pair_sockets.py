@@ -155,6 +155,7 @@ class _Loop:
             self._listening = virtual
         if self._packets in ready:
             for frame, source in _drain(self._packets):
+                # The kernel spares a socket its own frames; what others send from here did not arrive either.
                 if source[2] != _PACKET_OUTGOING:
                     self._pair.hear_frame(frame)
 
