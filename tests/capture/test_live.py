@@ -1,8 +1,10 @@
 """Real frames on real interfaces: each arrives once and as it was, and the file that is written says the same."""
 
+import errno
 import fcntl
 import itertools
 import os
+import socket
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +16,7 @@ import pytest
 from tests.capture import files, frames
 from tests.lab.live import Wire, inside, send, wire
 from tests.lab.network import missing, run
-from vrrpwatch.capture import bpf
+from vrrpwatch.capture import bpf, live
 from vrrpwatch.capture.bpf_expression import compile_expression
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.live import Sniffer
@@ -427,3 +429,52 @@ def test_a_reader_with_little_room_gets_the_same_bytes(lan: Wire, tmp_path: Path
 def test_a_name_that_no_interface_can_have(name: str) -> None:
     with pytest.raises(CaptureError, match="no interface can have this name"):
         Sniffer([name], program=PROGRAM)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_promiscuous_or_not(lan: Wire, wanted: bool) -> None:
+    sniffer = listening(["eth0"], promiscuous=wanted)
+    assert f"promiscuity {int(wanted)} " in run("ip", "-d", "-n", lan.near, "link", "show", "eth0")
+    sniffer.close()
+    assert "promiscuity 0 " in run("ip", "-d", "-n", lan.near, "link", "show", "eth0")
+
+
+def test_interfaces_beyond_what_can_be_numbered_share_one(lan: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_INTERFACES", 1)
+    for name in ("eth1", "eth2"):
+        lan.plug(name)
+    sniffer = listening(["any"])
+    for name in ("eth0", "eth1", "eth2", "eth0"):
+        with lan.sender(name) as sender:
+            send(sender, [ADVERT])
+    got = heard(sniffer)
+    assert got.interfaces == ["eth0", "others", "others", "eth0"]
+
+
+def test_a_ring_takes_what_memory_there_is(lan: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Scarce(socket.socket):
+        """A socket on a machine with room for 16 blocks."""
+
+        def setsockopt(self, *arguments: Any) -> None:
+            if arguments[:2] == (263, 5):
+                asked.append(struct.unpack_from("=I", arguments[2], 4)[0])
+                if asked[-1] > 16:
+                    raise OSError(errno.ENOMEM, "Cannot allocate memory")
+            super().setsockopt(*arguments)
+
+    monkeypatch.setattr(socket, "socket", Scarce)
+    sniffer = listening(["eth0"], size=SMALL._replace(blocks=64))
+    with lan.sender("eth0") as sender:
+        send(sender, KINDS)
+    assert heard(sniffer).contents == KINDS
+    assert asked == [64, 32, 16]
+
+
+@pytest.mark.usefixtures("lan")
+def test_a_sniffer_ends_once() -> None:
+    sniffer = listening(["eth0"])
+    sniffer.close()
+    sniffer.close()
+    sniffer.stop()
