@@ -163,6 +163,18 @@ def test_a_row_that_cannot_be_understood_hides_no_others(url: str, engine: Engin
     fleet.close()
 
 
+def test_the_newest_findings_are_shown_where_there_are_too_many(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrrpwatch.store.fleet.MAX_FINDINGS", 2)
+    tell(url, "berlin", news(findings=tuple(finding(subject=str(n), first=n, last=n) for n in range(4))))
+    fleet = Fleet(url, clock=clock)
+    assert [item.subject for item in fleet.findings()] == ["2", "3"]
+    tell(url, "berlin", news(findings=(finding(subject="4", first=4, last=4),)))
+    assert fleet.poll()
+    assert [item.subject for item in fleet.findings()] == ["3", "4"]
+    assert len(fleet.marks()) == 2
+    fleet.close()
+
+
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "none.db"
     with pytest.raises(StoreError, match="there is no store"):
