@@ -7,101 +7,38 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.capture import files, frames
-from tests.lab.live import Wire, inside, send, wire
-from tests.lab.network import missing, run
-from vrrpwatch.capture import bpf, live
+from tests.capture.live_listening import (
+    ADVERT,
+    KINDS,
+    NOISE,
+    PROGRAM,
+    SMALL,
+    SNAPLEN,
+    heard,
+    in_the_lab,
+    lan,
+    listening,
+)
+from tests.capture.test_ring import uncompiled
+from tests.lab.live import Wire, send
+from tests.lab.network import run
+from vrrpwatch.capture import bpf, live, live_socket
 from vrrpwatch.capture.bpf_expression import compile_expression
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.live import Sniffer
 from vrrpwatch.capture.live_socket import RingSize
-from vrrpwatch.capture.reader import CaptureReader
 from vrrpwatch.capture.writer import Writer
-from vrrpwatch.core.frames import Batch, unpack_vlans
+from vrrpwatch.core.frames import unpack_vlans
 
-SNAPLEN = 262144
-PROGRAM = bpf.kept(SNAPLEN)
-ADVERT = frames.ethernet(frames.ipv4(frames.VRRP2))
-SMALL = RingSize(blocks=32, block=1 << 16, retire=5)
-KINDS = [
-    ADVERT,
-    frames.ethernet(frames.ipv6(frames.VRRP2), 0x86DD),
-    frames.ethernet(frames.ipv4(frames.ah(frames.VRRP2), 51)),
-    frames.ethernet(frames.ipv4(frames.VRRP2, destination=frames.B), destination=frames.HOST_MAC),
-    frames.ethernet(frames.arp(1), 0x0806, destination=b"\xff" * 6),
-    frames.ethernet(frames.ipv4(frames.udp(3780), 17, destination=frames.B), destination=frames.HOST_MAC),
-    frames.tagged(frames.ipv4(frames.VRRP2), (0x8100, 10)),
-    frames.tagged(frames.ipv4(frames.VRRP2), (0x88A8, 20), (0x8100, 30)),
-    frames.tagged(frames.ipv4(frames.VRRP2, destination=frames.B), (0x8100, 40), destination=frames.HOST_MAC),
-    ADVERT + bytes(1400),
-]
-NOISE = [
-    frames.ethernet(frames.ipv4(bytes(20), 6, destination=frames.B), destination=frames.HOST_MAC),
-    frames.ethernet(frames.ipv4(frames.udp(53), 17, destination=frames.B), destination=frames.HOST_MAC),
-]
+__all__ = ["lan"]
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-
-
-@pytest.fixture
-def lan() -> Iterator[Wire]:
-    """A wire with one pair of interfaces; the test is in the near namespace."""
-    with wire("eth0") as made, inside(made.near):
-        yield made
-
-
-class Heard(NamedTuple):
-    """What a sniffer gave until it was stopped."""
-
-    batches: tuple[Batch, ...]
-    read: files.Read
-
-    @property
-    def contents(self) -> list[bytes]:
-        return self.read.contents()
-
-    @property
-    def names(self) -> list[str | None]:
-        return [interface.name for interface in self.read.interfaces]
-
-    @property
-    def interfaces(self) -> list[str | None]:
-        """The name of the interface that each frame crossed."""
-        return [self.names[int(number)] for number in self.read.frames["interface"]]
-
-
-def listening(names: Sequence[str], **settings: Any) -> Sniffer:
-    settings = {"program": PROGRAM, "size": SMALL, "interval": 0.02, **settings}
-    sniffer = Sniffer(names, **settings)
-    sniffer.open()
-    return sniffer
-
-
-def heard(sniffer: Sniffer, until: Callable[[int], bool] | None = None) -> Heard:
-    """Reads until so many frames came that ``until`` holds, or what is there by now; at most 20 s."""
-    reader = CaptureReader("live", 0, wanted=files.EVERYTHING, stream=sniffer, secret=files.SECRET)
-    batches: list[Batch] = []
-    deadline = time.monotonic() + 20
-    if until is None:
-        sniffer.stop()
-    for batch in sniffer.batches(files.EVERYTHING, reader=reader):
-        if batch is not None:
-            batches.extend(files.kept([batch]))
-        if until is not None and until(sum(one.packets for one in batches)):
-            sniffer.stop()
-        assert time.monotonic() < deadline, "waited in vain"
-    facts = (reader.format, reader.packets, reader.bytes, reader.interfaces, reader.dropped, reader.damage)
-    return Heard(tuple(batches), files.Read(tuple(batches) or _none(reader), *facts))
-
-
-def _none(reader: CaptureReader) -> tuple[Batch, ...]:
-    return (reader._storage.take((), ()),)
+pytestmark = in_the_lab
 
 
 def test_frames_of_all_kinds_arrive_once_and_as_they_were(lan: Wire) -> None:
@@ -175,25 +112,6 @@ def test_drops_are_counted_with_the_time_of_the_loss(lan: Wire, tmp_path: Path) 
     assert sum(loss.count for loss in losses) == sniffer.drops
     assert all(before <= loss.first <= loss.last <= after for loss in losses)
     assert files.read(path.read_bytes()).dropped == (sniffer.drops,)
-
-
-def test_time_that_was_not_watched_is_a_loss(lan: Wire) -> None:
-    lan.plug("eth1")
-    told: list[str] = []
-    slept = [0]
-    sniffer = listening(["eth0", "eth1"], told=told.append, clock=lambda: time.time_ns() + slept[0])
-    before = time.time_ns()
-
-    def act(_: int) -> bool:
-        slept[0] = 3600 * 10**9
-        return sniffer.drops > 0
-
-    got = heard(sniffer, act)
-    after = time.time_ns() + slept[0]
-    assert told[2:] == ["the clock went 3600 s further than time did: nothing was watched then"]
-    losses = [loss for batch in got.batches for loss in batch.losses]
-    assert [(loss.interface, loss.count) for loss in losses] == [(0, 1), (1, 1)]
-    assert all(before <= loss.first < before + 10**10 < loss.last <= after for loss in losses)
 
 
 def test_any_names_each_interface(lan: Wire) -> None:
@@ -281,134 +199,6 @@ def test_no_more_than_the_snap_length_is_kept(lan: Wire) -> None:
     assert got.read.frames["length"].tolist() == [len(KINDS[9]), len(KINDS[6])]
 
 
-def test_an_interface_that_goes_and_comes_is_followed(lan: Wire) -> None:
-    told: list[str] = []
-    opened: list[str] = []
-    sniffer = listening(["eth0"], told=told.append, opened=lambda name, _: opened.append(name))
-    steps: Iterator[str] = iter(("send", "unplug", "plug", "send again", "end"))
-    waiting = ["eth0: is watched"]
-    step = next(steps)
-
-    def act(count: int) -> bool:
-        """Does one step after the other, each when the one before it has shown."""
-        nonlocal step
-        if told[-1:] != waiting[-1:]:
-            return False
-        if step == "send":
-            with lan.sender("eth0") as sender:
-                send(sender, [ADVERT])
-        elif step == "unplug" and count == 1:
-            lan.unplug("eth0")
-            waiting.append("eth0: has gone; it is waited for")
-        elif step == "plug":
-            lan.plug("eth0")
-            waiting.append("eth0: is watched")
-        elif step == "send again":
-            with lan.sender("eth0") as sender:
-                send(sender, [KINDS[6]])
-        elif step == "end":
-            return count == 2
-        else:
-            return False
-        step = next(steps)
-        return False
-
-    got = heard(sniffer, act)
-    assert got.contents == [ADVERT, KINDS[6]]
-    assert got.names == ["eth0"]
-    assert told == waiting
-    assert opened == ["eth0", "eth0"]
-
-
-def test_a_missing_interface_is_waited_for(lan: Wire) -> None:
-    told: list[str] = []
-    sniffer = listening(["eth7"], told=told.append)
-    sent: list[str] = []
-
-    def act(count: int) -> bool:
-        if not sent:
-            lan.plug("eth7")
-            sent.append("plugged")
-        elif told[-1] == "eth7: is watched" and len(sent) == 1:
-            sent.append("sent")
-            with lan.sender("eth7") as sender:
-                send(sender, [ADVERT])
-        return count == 1
-
-    assert heard(sniffer, act).contents == [ADVERT]
-    assert told == ["eth7: there is no such interface; it is waited for", "eth7: is watched"]
-
-
-def test_a_renamed_interface_keeps_its_name_here(lan: Wire) -> None:
-    told: list[str] = []
-    sniffer = listening(["eth0"], told=told.append)
-    sent: list[str] = []
-
-    def act(count: int) -> bool:
-        if not sent:
-            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
-            lan.rename("eth0", "wan0")
-            run("ip", "-n", lan.near, "link", "set", "wan0", "up")
-            sent.append("renamed")
-        elif "wan0" in told[-1] and len(sent) == 1:
-            sent.append("sent")
-            with lan.sender("eth0") as sender:
-                send(sender, [ADVERT])
-        return count == 1
-
-    got = heard(sniffer, act)
-    assert (got.contents, got.names) == ([ADVERT], ["eth0"])
-    assert told[-1] == "eth0: is called wan0 now; it is watched on as eth0"
-
-
-def test_any_follows_names(lan: Wire) -> None:
-    told: list[str] = []
-    sniffer = listening(["any"], told=told.append)
-    sent: list[str] = []
-
-    def act(count: int) -> bool:
-        if not sent:
-            with lan.sender("eth0") as sender:
-                send(sender, [ADVERT])
-            sent.append("before")
-        elif count == 1 and len(sent) == 1:
-            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
-            lan.rename("eth0", "wan0")
-            run("ip", "-n", lan.near, "link", "set", "wan0", "up")
-            sent.append("renamed")
-        elif told and len(sent) == 2:
-            with lan.sender("eth0") as sender:
-                send(sender, [ADVERT])
-            sent.append("after")
-        return count == 2
-
-    got = heard(sniffer, act)
-    assert got.interfaces == ["eth0", "wan0"]
-    assert told == ["eth0: is called wan0 now"]
-
-
-def test_a_link_that_is_down_is_told_and_watched_again(lan: Wire) -> None:
-    told: list[str] = []
-    sniffer = listening(["eth0"], told=told.append)
-    sent: list[str] = []
-
-    def act(count: int) -> bool:
-        if not sent:
-            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
-            sent.append("down")
-        elif "down" in told[-1] and len(sent) == 1:
-            run("ip", "-n", lan.near, "link", "set", "eth0", "up")
-            sent.append("up")
-        elif told[-1] == "eth0: is watched" and len(sent) == 2:
-            with lan.sender("eth0") as sender:
-                send(sender, [ADVERT])
-            sent.append("sent")
-        return count == 1
-
-    assert heard(sniffer, act).contents == [ADVERT]
-    assert told == ["eth0: is watched", "eth0: is down; it is watched as soon as it is up", "eth0: is watched"]
-
-
 def test_a_reader_with_little_room_gets_the_same_bytes(lan: Wire, tmp_path: Path) -> None:
     writer = Writer(str(tmp_path / "w.pcapng"))
     sniffer = listening(["eth0"], sinks=[writer])
@@ -478,3 +268,11 @@ def test_a_sniffer_ends_once() -> None:
     sniffer.close()
     sniffer.close()
     sniffer.stop()
+
+
+def test_it_watches_where_nothing_could_be_compiled(lan: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_socket, "ring", uncompiled())
+    sniffer = listening(["any"])
+    with lan.sender("eth0") as sender:
+        send(sender, KINDS)
+    assert heard(sniffer).contents == KINDS
