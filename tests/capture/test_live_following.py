@@ -157,3 +157,24 @@ def test_a_link_that_is_down_is_told_and_watched_again(lan: Wire) -> None:
 
     assert heard(sniffer, act).contents == [ADVERT]
     assert told == ["eth0: is watched", "eth0: is down; it is watched as soon as it is up", "eth0: is watched"]
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(lan: Wire) -> None:
+    lan.plug("eth1")
+    set_back = [0]
+    sniffer = listening(["eth0", "eth1"], clock=lambda: time.time_ns() - set_back[0])
+    sent: list[str] = []
+
+    def act(count: int) -> bool:
+        if not sent:
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT] * 3)
+            sent.append("before")
+        elif count == 3 and len(sent) == 1:
+            set_back[0] = 3600 * 10**9
+            with lan.sender("eth0") as sender:
+                send(sender, [KINDS[6]] * 3)
+            sent.append("after")
+        return count == 6
+
+    assert heard(sniffer, act).contents == [ADVERT] * 3 + [KINDS[6]] * 3

@@ -32,6 +32,8 @@ SECOND = 1_000_000_000
 FOLLOW = SECOND
 # How far the clock may be set forward at once (ns) before silence is excused: less than two advertisements' time.
 JUMP = SECOND
+# Frames are taken at once if they are further ahead of the clock than this (ns): it was set back since.
+AHEAD = SECOND
 # Frames of several rings are put in order by this much time (ns): less than what two routers' clocks differ by.
 SLICE = 10_000_000
 # A pause ends early where the last one saw more than this part of a ring come in.
@@ -169,7 +171,7 @@ class Sniffer:
         """Whether all that came in by the last wait's end was read; the kernel's drop counts are then read as well."""
         if self._pending or self._rest:
             return False
-        now, until = self._clock(), self._until
+        now, until = self._clock() + AHEAD, self._until
         if any(self._due(head, until, now) for head in self._heads()):
             return False
         if not self._accounted:
@@ -235,7 +237,7 @@ class Sniffer:
     def _transcode(self, output: memoryview) -> int:
         position = 0
         while not self._pending:
-            now, until = self._clock(), self._until
+            now, until = self._clock() + AHEAD, self._until
             heads = [head for head in self._heads() if head is not None and self._due(head, until, now)]
             if not heads:
                 break
