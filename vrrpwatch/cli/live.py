@@ -162,7 +162,7 @@ def _fleet(url: str, looks: dict[str, Any]) -> int:
         watched = FleetRun(url, getpass.getuser())
     try:
         return run(
-            watched.fleet,
+            watched.view,
             title="all sensors",
             keeper=_StoreKeeper(watched),
             pump=watched.pump,
