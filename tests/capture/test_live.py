@@ -6,6 +6,8 @@ import itertools
 import os
 import socket
 import struct
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from tests.capture.live_listening import (
 from tests.capture.test_ring import uncompiled
 from tests.lab.live import Wire, send
 from tests.lab.network import run
+from tests.lab.waiting import wait_until
 from vrrpwatch.capture import bpf, live, live_socket
 from vrrpwatch.capture.bpf_expression import compile_expression
 from vrrpwatch.capture.errors import CaptureError
@@ -276,3 +279,26 @@ def test_it_watches_where_nothing_could_be_compiled(lan: Wire, monkeypatch: pyte
     with lan.sender("eth0") as sender:
         send(sender, KINDS)
     assert heard(sniffer).contents == KINDS
+
+
+def test_a_killed_watcher_leaves_a_whole_file(lan: Wire, tmp_path: Path) -> None:
+    path = tmp_path / "w.pcapng"
+    script = f"""
+from vrrpwatch.capture import bpf
+from vrrpwatch.capture.live import Sniffer
+from vrrpwatch.capture.writer import Writer
+sniffer = Sniffer(["eth0"], program=bpf.kept({SNAPLEN}), interval=0.02, sinks=[Writer({str(path)!r})])
+sniffer.open()
+print("open", flush=True)
+for _ in sniffer.batches(frozenset()):
+    pass
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as watcher:
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline() == b"open\n"
+        with lan.sender("eth0") as sender:
+            send(sender, KINDS)
+            wait_until(lambda: path.stat().st_size > 2000, at_most=20, what="the frames to be written")
+        watcher.kill()
+    read = files.read(path.read_bytes())
+    assert (read.contents(), read.damage) == (KINDS, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.capture import files, frames
+from tests.lab.network import missing, run
 from vrrpwatch.capture import live_blocks
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.rotation import Streams
@@ -172,3 +173,26 @@ def test_what_was_lost_before_a_file_began_is_not_its_loss(tmp_path: Path) -> No
         (START + SECOND, START + 2 * SECOND, 5),
         (START + 13 * SECOND, START + 14 * SECOND, 7),
     ]
+
+
+@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+def test_a_disk_that_is_full_and_then_is_not(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk))
+    try:
+        (disk / "other").write_bytes(bytes(32 << 10))
+        alarms: list[str] = []
+        writer = Writer(str(disk / "w.pcapng"), alarm=alarms.append)
+        begin(writer)
+        for second in range(60):
+            writer.blocks(memoryview(packet(second) * 10))
+            if second == 50:
+                (disk / "other").unlink()
+        writer.close()
+        fit = ((32 << 10) - len(HEADER + ETH0)) // (10 * SIZE)
+        assert instants(disk / "w.pcapng") == [at for at in range(60) for _ in range(10) if at < fit or at > 50]
+        assert writer.missing == (51 - fit) * 10 * SIZE
+        assert len(alarms) == 2
+    finally:
+        run("umount", str(disk))
