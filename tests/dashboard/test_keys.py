@@ -142,6 +142,11 @@ async def test_space_freezes_the_screen_while_counting_goes_on() -> None:
         assert frozen.split("\n")[3:] == before
         # One may look around, in what was.
         assert rows(await driver.press("G"), 1)[0] == "VRRP"
+        # Neither the mask nor another page lets time pass.
+        assert "0.3s" in (await driver.press("m", "m", "S")).split("\n")[3]
+        assert "heard 0.3s ago" in await driver.press("enter")
+        assert (await driver.press("escape")).split("\n")[3:] == before
+        assert "12:10:00Z" in await driver.press("2", "1")
         after = await driver.press("space")
         assert "FROZEN" not in after
         assert "12:10:12Z" in after

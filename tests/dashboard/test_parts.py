@@ -154,10 +154,10 @@ def test_a_mask_is_consistent_and_leaves_what_tells_nothing() -> None:
     mask.on = True
     assert [mask.ip(ip(A)), mask.ip(ip(B)), mask.ip(ip(A))] == ["IPv4-1", "IPv4-2", "IPv4-1"]
     assert mask.mac("52:54:00:AA:00:02") == "MAC-1"
-    assert mask.name("eth0/10") == "segment-1"
+    assert mask.name("eth0/10") == "seg-1"
     sentence = f"{B} (52-54-00-aa-00-02) on eth0/10 at 12:00:01, fe80::1 to 224.0.0.18 and ff02::12; eth0 is meth0 not"
     assert mask.text(sentence) == (
-        "IPv4-2 (MAC-1) on segment-1 at 12:00:01, IPv6-1 to 224.0.0.18 and ff02::12; segment-2 is meth0 not"
+        "IPv4-2 (MAC-1) on seg-1 at 12:00:01, IPv6-1 to 224.0.0.18 and ff02::12; seg-2 is meth0 not"
     )
 
 

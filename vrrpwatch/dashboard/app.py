@@ -160,14 +160,13 @@ class Dashboard(Steering, App[int]):
         self._frame()
 
     def _take(self, due: bool) -> None:
-        """Fills the page that is up, whatever the screen's state."""
+        """Fills the page that is up with what is now, whatever the screen's state."""
         page = self._page
         scene: Scene | None = None
         with self._feed.picture() as view:
             if view is not None:
                 self._count(view)
-                now = view.now if self._frozen is None else self._frozen.now
-                scene = Scene(now, self._mask)
+                scene = Scene(view.now, self._mask)
                 if due:
                     self._weigh(view)
                 page.collect(view, scene, due=due)
@@ -239,7 +238,12 @@ class Dashboard(Steering, App[int]):
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
-        self._take(due=True)
+        """Fills the page that is up; what was frozen stays as it was, and only a group that was not is looked up."""
+        page = self._page
+        if self._frozen is None or (isinstance(page, GroupPage) and not page.holds):
+            self._take(due=True)
+        else:
+            page.present(self._frozen)
         self._frame()
 
     @on(OpenGroup)
@@ -316,6 +320,8 @@ class Dashboard(Steering, App[int]):
             if view is not None:
                 self._frozen = Scene(self._status.now, self._mask)
                 self._status = self._status._replace(frozen_adverts=self._status.adverts)
+                for page in self.query(Page).results():
+                    page.collect(view, self._frozen, due=True)
                 self.query_one(GroupsPage).freeze(view)
         self._frame()
 

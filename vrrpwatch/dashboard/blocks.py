@@ -1,6 +1,7 @@
 """Drawings out of block characters: sparklines, graphs with a budget line, and who held a group when."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from vrrpwatch.core.analysis import Tenure
@@ -20,7 +21,12 @@ def sparkline(values: Sequence[float], width: int, top: float = 0.0) -> str:
 
     ``top`` is a value that fills a cell even where all values are smaller.
     """
-    shown = values[-width:] if width > 0 else ()
+    return _sparkline(tuple(values[-width:]) if width > 0 else (), width, top)
+
+
+# A row is drawn several times between two seconds, and healthy groups look alike.
+@lru_cache(maxsize=1_000)
+def _sparkline(shown: tuple[float, ...], width: int, top: float) -> str:
     most = max(top, max(shown, default=0.0))
     cells = ["·" if value <= 0 else EIGHTHS[min(7, int(8 * value / most))] for value in shown]
     return "".join(cells).rjust(width)

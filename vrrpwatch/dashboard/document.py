@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from vrrpwatch.dashboard.paint import Line, strip
+from vrrpwatch.dashboard.paint import Line, bands, strip
 from vrrpwatch.dashboard.themes import PLAIN, Palette
 
 
@@ -47,7 +47,7 @@ class Document(ScrollView, can_focus=True):
         lines_seen = range(top, top + self.size.height)
         changed = [at - top for at in lines_seen if before[at : at + 1] != fresh[at : at + 1]]
         if changed:
-            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+            self.refresh(*bands(changed, self.size.width))
 
     def set_palette(self, palette: Palette) -> None:
         self.palette = palette

@@ -56,10 +56,15 @@ class GroupPage(Page):
             yield Document(id="facts")
             yield Document(id="packets")
 
+    @property
+    def holds(self) -> bool:
+        """Whether the group that is open has been copied."""
+        return self._info is not None
+
     def open(self, key: GroupKey) -> None:
         """Shows another group from its top."""
         if key != self.key:
-            self.key, self._chosen = key, None
+            self.key, self._chosen, self._info = key, None, None
         for document in self.query(Document).results():
             document.action_top()
 
@@ -75,6 +80,8 @@ class GroupPage(Page):
         self._beats = tuple(view.heartbeat(self.key))
 
     def present(self, scene: Scene) -> None:
+        # A group that was opened on a frozen screen is as old as it was then.
+        scene = self._scene or scene
         wide = self.size.width >= WIDE
         facts, packets = self.query_one("#facts", Document), self.query_one("#packets", Document)
         packets.display = wide

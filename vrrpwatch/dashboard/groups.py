@@ -18,7 +18,7 @@ from vrrpwatch.wire.values import IPAddress
 _STATES: Final = {"held": 0, "lost": 1, "contested": 2}
 # Heartbeats around the cursor that are kept when the screen is frozen, so that one can scroll through them.
 MAX_FROZEN: Final = 500
-_SPARK: Final = 120
+_SPARK: Final = 61
 
 
 def address_order(address: IPAddress | None) -> tuple[int, int]:

@@ -1,15 +1,15 @@
 """Which rows a table shows in which order: filtered and sorted no more often than due, whatever their number."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from vrrpwatch.dashboard.columns import Column, Scene
 
 Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
 
-# Writing a row out costs about 10 µs; a picture has 16 ms, and leaves the rest of the rows to the next.
-MAX_WRITTEN: Final = 400
+# Writing a row out costs some 5 µs; a picture has 16 ms, and leaves the rest of the rows to the next.
+MAX_WRITTEN: Final = 600
 
 
 class Needle:
@@ -30,7 +30,11 @@ class Needle:
 
 
 class Listing(Generic[Row, Key]):
-    """The rows of a table, which of them are shown, and in what order."""
+    """The rows of a table, which of them are shown, and in what order.
+
+    What is worked out for a row is kept for as long as the row is the same object, so that a picture costs what has
+    changed since the one before.
+    """
 
     def __init__(self, columns: Sequence[Column[Row]], identity: Callable[[Row], Key]) -> None:
         self.columns = columns
@@ -39,11 +43,20 @@ class Listing(Generic[Row, Key]):
         self._keys: list[Key] = []
         self._order: list[int] = []
         self._needle = Needle()
-        self._written: dict[Key, tuple[Row, str]] = {}
+        # By position in the rows: what the filter has read (``None``: nothing yet), its text, and the verdict.
+        self._read: list[Row | None] = []
+        self._texts: list[str] = []
+        self._fits: list[bool] = []
+        # By position in the rows: what sorting compares, and the rows that it was taken from.
+        self._values: list[Any] = []
+        self._valued: Sequence[Row] = ()
+        # The last answer to "where is it?", which is asked several times a picture.
+        self._found: tuple[Key, int | None] | None = None
+        self._places: dict[Key, int] = {}
         self._due = False
         self.sorting: Column[Row] | None = None
         self.reverse = False
-        # Whether rows are left that the filter has not looked at.
+        # How many rows are left that the filter has not looked at.
         self.unread = 0
 
     def __len__(self) -> int:
@@ -66,24 +79,32 @@ class Listing(Generic[Row, Key]):
 
     def position(self, key: Key) -> int | None:
         """Where a row is shown; ``None``: nowhere."""
-        try:
-            return self._order.index(self._keys.index(key))
-        except ValueError:
-            return None
+        if self._found is None or self._found[0] != key:
+            if len(self._places) != len(self._keys):
+                self._places = {known: index for index, known in enumerate(self._keys)}
+            try:
+                self._found = key, self._order.index(self._places[key])
+            except (KeyError, ValueError):
+                self._found = key, None
+        return self._found[1]
 
     def load(self, rows: Sequence[Row]) -> None:
         """Takes the rows as they are now; what is shown keeps its order until :meth:`arrange`."""
-        identity = self._identity
-        keys = [identity(row) for row in rows]
-        self._rows = rows
+        keys = list(map(self._identity, rows))
         # Keys that are the same objects compare in no time.
         if keys != self._keys:
-            self._keys = keys
+            self._move(keys)
+            self._valued = ()
             self._order = []
+            self._found = None
+            self._places = {}
             self._due = True
+        self._keys = keys
+        self._rows = rows
 
     def set_filter(self, text: str) -> None:
         self._needle = Needle(text)
+        self._fits = [self._needle.accepts(text) for text in self._texts]
         self._due = True
 
     def sort_by(self, letter: str) -> bool:
@@ -93,12 +114,13 @@ class Listing(Generic[Row, Key]):
             return False
         self.reverse = not self.reverse if column is self.sorting else column.down
         self.sorting = column
+        self._valued = ()
         self._due = True
         return True
 
     def forget(self) -> None:
         """Makes the filter read every row anew: what is written of them has changed."""
-        self._written.clear()
+        self._read = [None] * len(self._rows)
         self._due = True
 
     def arrange(self, scene: Scene, due: bool = True) -> None:
@@ -106,35 +128,50 @@ class Listing(Generic[Row, Key]):
         if not (due or self._due or self.unread):
             return
         self._due = False
+        self._found = None
         shown = self._accepted(scene) if self._needle else range(len(self._rows))
+        if not self._needle:
+            self.unread = 0
         if self.sorting is None or self.sorting.order is None:
             self._order = list(shown)
             return
         order, rows = self.sorting.order, self._rows
+        if len(self._valued) == len(rows):
+            kept = zip(rows, self._valued, self._values, strict=True)
+            self._values = [value if row is before else order(row) for row, before, value in kept]
+        else:
+            self._values = list(map(order, rows))
+        self._valued = rows
         # Equal rows stay in the order of their keys, whatever was shown before.
-        self._order = sorted(shown, key=lambda index: order(rows[index]), reverse=self.reverse)
+        self._order = sorted(shown, key=self._values.__getitem__, reverse=self.reverse)
 
     def _accepted(self, scene: Scene) -> list[int]:
-        written, accepts = self._written, self._needle.accepts
-        if len(written) > 2 * len(self._rows) + MAX_WRITTEN:
-            written.clear()
-        shown = []
-        left = MAX_WRITTEN
-        self.unread = 0
-        for index, (key, row) in enumerate(zip(self._keys, self._rows, strict=True)):
-            known = written.get(key)
-            if known is None or (known[0] is not row and known[0] != row):
-                if left:
-                    left -= 1
-                    known = written[key] = (row, self._write(row, scene))
-                else:
-                    self.unread += 1
-                    # An old text is better than a row that flickers.
-                    if known is None:
-                        continue
-            if accepts(known[1]):
-                shown.append(index)
-        return shown
+        """Positions of the rows that fit the filter; rows that changed are read again, so many a picture."""
+        if len(self._read) != len(self._rows):
+            self._move(self._keys)
+        read, fits = self._read, self._fits
+        changed = [index for index, (row, known) in enumerate(zip(self._rows, read, strict=True)) if row is not known]
+        # Those that were never read come first: an old text is better than a row that is missing.
+        changed.sort(key=lambda index: read[index] is not None)
+        for index in changed[:MAX_WRITTEN]:
+            row = self._rows[index]
+            if row != read[index]:
+                self._texts[index] = self._write(row, scene)
+                fits[index] = self._needle.accepts(self._texts[index])
+            read[index] = row
+        self.unread = max(0, len(changed) - MAX_WRITTEN)
+        return [index for index, fit in enumerate(fits) if fit]
+
+    def _move(self, keys: list[Key]) -> None:
+        """Takes what was read over to where the rows are now."""
+        if not self._needle and not any(self._texts):
+            self._read, self._texts, self._fits = [None] * len(keys), [""] * len(keys), [False] * len(keys)
+            return
+        before = {key: index for index, key in enumerate(self._keys[: len(self._read)])}
+        places = [before.get(key) for key in keys]
+        self._read = [self._read[place] if place is not None else None for place in places]
+        self._texts = [self._texts[place] if place is not None else "" for place in places]
+        self._fits = [self._fits[place] if place is not None else False for place in places]
 
     def _write(self, row: Row, scene: Scene) -> str:
         return "\n".join(column.text(row, scene) for column in self.columns if column.searched).casefold()

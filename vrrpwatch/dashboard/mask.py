@@ -48,7 +48,7 @@ class Mask:
         if not self.on or not segment:
             return safe_text(segment)
         self.learn((segment,))
-        return self._hidden("segment", segment)
+        return self._hidden("seg", segment)
 
     def learn(self, names: Iterable[str]) -> None:
         """Names that sentences may hold, so that :meth:`text` finds them."""
@@ -67,7 +67,7 @@ class Mask:
             return shown
         shown = _ADDRESS.sub(self._found, shown)
         if self._names is not None:
-            shown = self._names.sub(lambda match: self._hidden("segment", match.group()), shown)
+            shown = self._names.sub(lambda match: self._hidden("seg", match.group()), shown)
         return shown
 
     def _found(self, match: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ from textwrap import wrap
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 
 from vrrpwatch.dashboard.themes import Palette
@@ -59,6 +60,17 @@ def strip(line: Line, width: int, palette: Palette, *, ground: Style | None = No
     if left:
         segments.append(Segment(" " * left, base if over is None else base + over))
     return Strip(segments, width)
+
+
+def bands(lines: Sequence[int], width: int) -> list[Region]:
+    """Lines, in ascending order, as regions: those that touch together, for each region has its price."""
+    regions: list[Region] = []
+    for y in lines:
+        if regions and regions[-1].bottom == y:
+            regions[-1] = Region(0, regions[-1].y, width, regions[-1].height + 1)
+        else:
+            regions.append(Region(0, y, width, 1))
+    return regions
 
 
 def wrapped(text: str, width: int, style: str = "", indent: str = "") -> list[Line]:

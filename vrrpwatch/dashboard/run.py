@@ -1,11 +1,18 @@
 """Runs the dashboard over a view until someone quits."""
 
+import gc
 from pathlib import Path
 
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.app import Dashboard
 from vrrpwatch.dashboard.controls import Keeper, MemoryKeeper, Player
 from vrrpwatch.dashboard.feed import Feed, Lock, Pump
+
+
+def spare_the_collector() -> None:
+    """Tells the garbage collector that what is loaded stays: its passes stop the screen, and need not go over it."""
+    gc.collect()
+    gc.freeze()
 
 
 def run(
@@ -49,6 +56,7 @@ def run(
         pictures=pictures if pictures is not None else Path.cwd(),
         reveal=reveal,
     )
+    spare_the_collector()
     try:
         code = app.run()
     finally:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -14,14 +14,12 @@ from textual.strip import Strip
 from vrrpwatch.dashboard.columns import Column, Placed, Scene, arrange
 from vrrpwatch.dashboard.listing import Listing
 from vrrpwatch.dashboard.mask import Mask
-from vrrpwatch.dashboard.paint import Span, elide, fit, strip
+from vrrpwatch.dashboard.paint import Span, bands, elide, fit, strip
 from vrrpwatch.dashboard.themes import PLAIN, Palette
 
 Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
 
-# Strips of rows that look the same; more than fit on any screen.
-MAX_STRIPS: Final = 2_000
 MARKER: Final = "▶"
 
 
@@ -69,8 +67,11 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
         self._scene = Scene(0, Mask())
         self._selected: Key | None = None
         self._placed: list[Placed[Row]] = []
+        self._width = 0
         self._lines: list[Strip] = []
+        # The lines of this picture and of the one before: what looks the same is the same object.
         self._strips: dict[tuple[object, ...], Strip] = {}
+        self._before: dict[tuple[object, ...], Strip] = {}
 
     @property
     def current(self) -> Row | None:
@@ -119,13 +120,14 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
         """Draws what is visible, and asks for a repaint of the lines that differ from what is there."""
         if not self._width:
             return
+        self._before, self._strips = self._strips, {}
         cursor = self._cursor()
         drawn = [self._draw(y, cursor) for y in range(self.size.height)]
         # Strips of rows that look alike are the same object.
         changed = [y for y, line in enumerate(drawn) if y >= len(self._lines) or self._lines[y] is not line]
         self._lines = drawn
         if changed:
-            self.refresh(*(Region(0, y, self._width, 1) for y in changed))
+            self.refresh(*bands(changed, self._width))
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._lines) and self._lines[y].cell_length == self._width:
@@ -137,6 +139,7 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
         self.repaint()
 
     def on_resize(self) -> None:
+        self._width = self.scrollable_content_region.width
         self._placed = arrange(self.listing.columns, self._width - 2)
         self._strips.clear()
         self._lines = []
@@ -184,10 +187,6 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
     @property
     def _height(self) -> int:
         return max(1, self.size.height - 1)
-
-    @property
-    def _width(self) -> int:
-        return self.scrollable_content_region.width
 
     def _cursor(self) -> int | None:
         if not len(self.listing):
@@ -239,13 +238,17 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
             return self._strip(((text, "dim"),), None)
         row, selected = self.listing[at], at == cursor
         spans: list[Span] = [(MARKER + " " if selected else "  ", "key" if selected else "")]
+        last = self._placed[-1]
         for placed in self._placed:
             column = placed.column
             text = column.text(row, self._scene)
-            text = elide(text, placed.width) if column.middle else text
+            if column.middle:
+                text = elide(text, placed.width)
             text = text[-placed.width :] if column.tail else fit(text, placed.width, column.right)
-            spans += ((text, column.style(row, self._scene) if column.style else ""), (" ", ""))
-        return self._strip(tuple(spans[:-1]), self.palette.cursor if selected else None)
+            spans.append(
+                (text if placed is last else text + " ", column.style(row, self._scene) if column.style else "")
+            )
+        return self._strip(tuple(spans), self.palette.cursor if selected else None)
 
     def _empty(self) -> str:
         if self.listing.unread:
@@ -263,9 +266,9 @@ class Table(ScrollView, Generic[Row, Key], can_focus=True):
         return self._strip(((fit("".join(text for text, _ in spans)[:-1], self._width), "head"),), None)
 
     def _strip(self, spans: tuple[Span, ...], over: Style | None) -> Strip:
-        found = self._strips.get((spans, over is None))
+        look = spans, over is None
+        found = self._strips.get(look) or self._before.get(look)
         if found is None:
-            if len(self._strips) >= MAX_STRIPS:
-                self._strips.clear()
-            found = self._strips[spans, over is None] = strip(spans, self._width, self.palette, over=over)
+            found = strip(spans, self._width, self.palette, over=over)
+        self._strips[look] = found
         return found

@@ -1,11 +1,13 @@
 """Words and symbols that several pages share; every colour has a symbol beside it."""
 
+from functools import lru_cache
 from typing import Final
 
 from vrrpwatch.core.model import NANOSECONDS, EventKind, GroupKey, GroupState, Instant, Seconds, Severity
 from vrrpwatch.dashboard.mask import Mask
 from vrrpwatch.report.phrases import STATE_SYMBOLS, SYMBOLS
 from vrrpwatch.report.units import duration, router_name
+from vrrpwatch.wire.text import safe_text
 
 STATE_STYLES: Final[dict[GroupState, str]] = {"held": "good", "contested": "bad", "lost": "warning"}
 SEVERITY_STYLES: Final = {Severity.CRITICAL: "bad", Severity.WARNING: "warning", Severity.INFO: "info", None: "dim"}
@@ -36,7 +38,14 @@ def severity(value: Severity | None) -> str:
 
 def group(key: GroupKey, mask: Mask) -> str:
     """A group with its segment: ``VRRP 51 eth0/10``, ``VRRP 53 (IPv6) eth0/10``."""
-    return f"{mask.text(router_name(key))} {mask.name(key.segment)}"
+    if mask.on:
+        return f"{mask.text(router_name(key))} {mask.name(key.segment)}"
+    return _group(key)
+
+
+@lru_cache(maxsize=20_000)
+def _group(key: GroupKey) -> str:
+    return f"{router_name(key)} {safe_text(key.segment)}"
 
 
 def brief(value: Seconds) -> str:
@@ -60,6 +69,7 @@ def age(at: Instant, now: Instant) -> str:
     return brief((now - at) / NANOSECONDS)
 
 
+@lru_cache(maxsize=4_096)
 def short(value: Seconds | None) -> str:
     """An interval or a jitter in a narrow column: ``1s``, ``0.4ms``; a dash where it is unknown."""
     return "-" if value is None else duration(value).replace(" ", "")
