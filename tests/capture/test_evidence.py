@@ -36,7 +36,7 @@ def test_ten_seconds_before_and_two_after(tmp_path: Path, each: int) -> None:
 
 
 def test_only_what_is_still_in_memory(tmp_path: Path) -> None:
-    kept = filled(tmp_path, size=8 * SIZE, each=4)
+    kept = filled(tmp_path, size=8 * SIZE + 2 * evidence.OVERHEAD, each=4)
     kept.keep("x", at(50), at(70))
     (path,) = kept.close()
     assert instants(path) == [float(second) for second in range(52, 60)]

@@ -1,6 +1,8 @@
 """Files of a live stream: rotation, numbers, and what happens when there is no room."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,18 @@ def test_what_was_lost_before_a_file_began_is_not_its_loss(tmp_path: Path) -> No
         (START + SECOND, START + 2 * SECOND, 5),
         (START + 13 * SECOND, START + 14 * SECOND, 7),
     ]
+
+
+def test_standard_output() -> None:
+    script = """
+from tests.capture.test_writer import Writer, begin, packet
+writer = Writer("-")
+begin(writer)
+writer.blocks(memoryview(packet(0)))
+writer.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == HEADER + ETH0 + packet(0)
 
 
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))

@@ -18,6 +18,8 @@ MAX_FILES = 1000
 MAX_WAITING = 100
 # The name of a file, whatever the finding's id holds; what is cut off is cut at both ends of what Linux allows.
 MAX_NAME = 200
+# What a chunk takes beside its octets: where little comes in at a time, that is most.
+OVERHEAD = 200
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -35,7 +37,7 @@ class _Wanted(NamedTuple):
 
 
 class Evidence:
-    """A :class:`~vrrpwatch.capture.live.Sink` that holds the last ``size`` octets and writes files into ``folder``.
+    """A :class:`~vrrpwatch.capture.live.Sink` that takes ``size`` octets of memory and writes files into ``folder``.
 
     ``alarm`` is given one line where a file cannot be written.  ``left_out`` counts findings that got no file for want
     of room (MAX_FILES, MAX_WAITING).
@@ -57,9 +59,9 @@ class Evidence:
 
     def blocks(self, blocks: memoryview) -> None:
         self._chunks.append(_Chunk(instant(blocks), bytes(blocks)))
-        self._held += len(blocks)
+        self._held += len(blocks) + OVERHEAD
         while self._held > self._size and len(self._chunks) > 1:
-            self._held -= len(self._chunks.popleft().blocks)
+            self._held -= len(self._chunks.popleft().blocks) + OVERHEAD
 
     def keep(self, finding: str, first: Instant, last: Instant) -> None:
         """Asks for a file ``FINDING.pcapng`` with what came from BEFORE ``first`` to AFTER ``last``, once a finding."""
