@@ -1,7 +1,10 @@
 """The dashboard itself: pages around one view, refreshed four times a second, and what the keys do."""
 
+import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import ClassVar, Final
 
 from textual import on
@@ -125,9 +128,16 @@ class Dashboard(Steering, App[int]):
         self.theme_changed_signal.subscribe(self, self._repaint)
         self._repaint(self.current_theme)
         self._page.enter()
+        self._leave_on_signals()
         self._feed.start()
         self.call_after_refresh(self.tick)
         self.set_interval(self._interval, self.tick)
+
+    def _leave_on_signals(self) -> None:
+        """Gives the terminal back when it is hung up or the program is asked to end."""
+        if current_thread() is main_thread():
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
 
     @property
     def _current(self) -> str:

@@ -174,7 +174,17 @@ class MulticastPage(Page):
                 searched=False,
             ),
             Column("age", 6, lambda row, scene: words.age(row.last, scene.now), rank=7, right=True, searched=False),
-            Column("rate", 8, lambda row, _: self._spark(row), rank=5, share=2, most=60, searched=False, tail=True),
+            Column(
+                "rate",
+                8,
+                lambda row, _: self._spark(row),
+                rank=5,
+                share=2,
+                most=60,
+                searched=False,
+                tail=True,
+                style=lambda *_: "graph",
+            ),
         )
 
 

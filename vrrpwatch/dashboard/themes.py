@@ -56,7 +56,7 @@ THEMES: Final = (
     Theme(
         COLOUR_BLIND,
         primary="#56b4e9",
-        secondary="#cc79a7",
+        secondary="#56b4e9",
         success="#56b4e9",
         warning="#f0e442",
         error="#e8772e",

@@ -1,0 +1,118 @@
+"""The dashboard on a real terminal: a pseudo-terminal, with the types that ssh, tmux and the console bring."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+# Longer than starting up takes on a busy machine.
+PATIENCE = 60.0
+
+
+class Terminal:
+    """A program on a terminal of 80 by 24."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        self.master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, 80))
+        self.settings = termios.tcgetattr(slave)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.dashboard.demo", *arguments],
+            cwd=ROOT,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=os.environ | {"COLORTERM": ""} | environment,
+            start_new_session=True,
+        )
+        self.slave = slave
+        self.output = b""
+
+    def until(self, text: str) -> None:
+        """Reads until the program has written ``text``."""
+        while text.encode() not in self.output:
+            ready, _, _ = select.select([self.master], [], [], PATIENCE)
+            assert ready, self.output[-2000:]
+            self.output += os.read(self.master, 65_536)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.master, keys)
+
+    def code(self) -> int:
+        """The exit code; what it still writes is read meanwhile."""
+        while self.process.poll() is None:
+            ready, _, _ = select.select([self.master], [], [], 0.1)
+            if ready:
+                self.output += os.read(self.master, 65_536)
+        return self.process.returncode
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.mark.parametrize(
+    ("kind", "many"), [("xterm-256color", True), ("tmux-256color", True), ("screen", False), ("linux", False)]
+)
+def test_it_runs_on_every_kind_of_terminal_and_gives_it_back(kind: str, many: bool) -> None:
+    terminal = Terminal(TERM=kind, NO_COLOR="")
+    try:
+        terminal.until("10.0.10.2")
+        terminal.type(b"q")
+        assert terminal.code() == 0
+        assert (b"38;5;" in terminal.output) == many
+        assert b"38;2;" not in terminal.output
+        # The alternate screen is left, the cursor shown, the line discipline as it was.
+        assert b"\x1b[?1049l" in terminal.output
+        assert b"\x1b[?25h" in terminal.output
+        assert termios.tcgetattr(terminal.slave) == terminal.settings
+    finally:
+        terminal.close()
+
+
+def test_no_colour_reaches_a_terminal_that_wants_none() -> None:
+    terminal = Terminal(TERM="xterm-256color", NO_COLOR="1")
+    try:
+        terminal.until("10.0.10.2")
+        terminal.type(b"2")
+        terminal.until("split-brain")
+        terminal.type(b"q")
+        assert terminal.code() == 0
+        for colour in (b"38;5;", b"38;2;", b"\x1b[31", b"\x1b[36", b";31m", b";91m", b";36m"):
+            assert colour not in terminal.output
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGHUP, 128 + signal.SIGHUP)]
+)
+def test_a_signal_ends_it_and_gives_the_terminal_back(number: signal.Signals, code: int) -> None:
+    terminal = Terminal(TERM="xterm-256color")
+    try:
+        terminal.until("10.0.10.2")
+        terminal.process.send_signal(number)
+        assert terminal.code() == code
+        assert b"\x1b[?1049l" in terminal.output
+    finally:
+        terminal.close()
+
+
+def test_interrupting_it_is_told_by_the_exit_code() -> None:
+    terminal = Terminal(TERM="xterm-256color")
+    try:
+        terminal.until("10.0.10.2")
+        terminal.type(b"\x03")
+        assert terminal.code() == 130
+    finally:
+        terminal.close()
