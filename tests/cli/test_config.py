@@ -55,7 +55,10 @@ def test_settings_of_all_commands_and_dashes(run: Run, stand: Stand, user: Path)
     ("text", "message"),
     [
         ("[analyze]\nbudgte = 1\n", "[analyze] budgte: no such setting; known are"),
-        ("[analyse]\nbudget = 1\n", "[analyse]: no such command; known are analyze, decode, completion"),
+        (
+            "[analyse]\nbudget = 1\n",
+            "[analyse]: no such command; known are analyze, decode, live, watch, doctor, store, completion",
+        ),
         ("budgte = 1\n", "budgte: no such setting"),
         ('[analyze]\nbudget = "lots"\n', "[analyze] budget: 'lots' is not a valid float range."),
         ("[analyze]\nreveal = 1\n", "[analyze] reveal: write true or false"),

@@ -77,3 +77,15 @@ def test_an_alert_reaches_its_receiver_and_is_resolved_under_one_id() -> None:
         assert watch.stop() == 0, watch.said
         ids = {alert["id"] for _, alert in receiver.received if alert["rule"] == "split-brain"}
         assert ids == {watch.findings("split-brain")[0]["id"]}
+
+
+def test_a_watch_of_so_many_packets_ends_by_itself() -> None:
+    with Lab() as lab:
+        lab.bridge("lan")
+        alpha = lab.host("alpha", ALPHA)
+        path = lab.folder / "heard.pcapng"
+        watch = Watch(lab, ["lan"], "-c", "3", "-w", str(path))
+        keepalived(alpha, _instance(150))
+        assert watch.wait() == 0, watch.said
+        assert "packets heard" in watch.said
+        assert analyze(path)["totals"]["packets"] >= 3

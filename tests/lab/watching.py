@@ -63,6 +63,10 @@ class Watch:
     def until_finding(self, rule: str, *, at_most: float = 30) -> None:
         wait_until(lambda: bool(self.findings(rule)), at_most=at_most, what=rule, seen=lambda: self.said)
 
+    def wait(self) -> int:
+        """Waits until it ends by itself."""
+        return self._process.popen.wait(timeout=60)
+
     def stop(self) -> int:
         self._process.stop()
         return self._process.popen.returncode

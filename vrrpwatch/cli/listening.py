@@ -90,10 +90,8 @@ OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
         "-B",
         "--buffer",
         type=click.IntRange(2, 4096),
-        default=64,
-        show_default=True,
         metavar="MIB",
-        help="Memory that the kernel puts frames into, for each -i.",
+        help="Memory that the kernel puts frames into, for each -i; 64 at most, and 128 in all, without it.",
     ),
     setting(
         "--join",
@@ -203,12 +201,15 @@ def starting() -> Iterator[None]:
     from vrrpwatch.alerts.outbox import OutboxError
     from vrrpwatch.alerts.settings import AlertSettingsError
     from vrrpwatch.alerts.sinks.base import SinkError
+    from vrrpwatch.capture.bpf import ExpressionError
     from vrrpwatch.capture.errors import CaptureError
     from vrrpwatch.capture.live_privileges import RightsError
     from vrrpwatch.store.places import StoreError
 
     try:
         yield
+    except ExpressionError as error:
+        raise Failure(str(error), Exit.USAGE) from error
     except RightsError as error:
         raise Failure(str(error), Exit.PERMISSION) from error
     except CaptureError as error:

@@ -59,6 +59,8 @@ def cli(ctx: click.Context) -> None:
       vrrpwatch analyze capture.pcap
       vrrpwatch decode capture.pcap
       tcpdump -i eth0 -w - | vrrpwatch decode -
+      vrrpwatch live -i eth0
+      vrrpwatch watch -i any --store --alerts alerts.toml
     """
 
     def commands() -> dict[str, click.Command]:

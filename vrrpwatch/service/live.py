@@ -48,7 +48,7 @@ class LiveOptions(NamedTuple):
     expression: str = ""
     snaplen: int = 262_144
     promiscuous: bool = True
-    ring_megabytes: int = 64
+    ring_megabytes: int | None = None
     join: tuple[IPAddress, ...] = ()
     write: str | None = None
     rotate_bytes: int | None = None
@@ -131,13 +131,16 @@ class LiveRun:
             self._sinks.append(EvidenceKeeper(evidence, self._told))
         memberships = Memberships(options.join, self._told)
         self._stack.callback(memberships.close)
-        size = RingSize()
+        size = None
+        if options.ring_megabytes is not None:
+            size = RingSize()
+            size = size._replace(blocks=max(options.ring_megabytes * MEGABYTE // size.block, 8))
         self._sniffer = Sniffer(
             options.interfaces,
             program=program,
             snaplen=options.snaplen,
             promiscuous=options.promiscuous,
-            size=size._replace(blocks=max(options.ring_megabytes * MEGABYTE // size.block, 8)),
+            size=size,
             sinks=byte_sinks,
             told=self._told,
             opened=memberships.join,

@@ -1,0 +1,84 @@
+"""``watch`` and ``live``: what they refuse, with which code, before anything is opened."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from vrrpwatch.cli.exits import Exit
+
+COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("watch",), "no interface given"),
+        (("watch", "-i", "lo", "-C", "1"), "rotate the file that -w names"),
+        (("watch", "-i", "lo", "-w", "x", "-W", "3"), "say with -C or -G"),
+        (("watch", "-i", "lo", "-w", "-"), "add --output none"),
+        (("watch", "-i", "lo", "--join", "10.0.0.1"), "is no multicast address"),
+        (("watch", "-i", "lo", "--metrics", "here"), "neither PORT nor ADDRESS:PORT"),
+        (("watch", "-i", "lo", "--metrics", "70000"), "neither PORT nor ADDRESS:PORT"),
+        (("watch", "-i", "lo", "--budget", "nan"), "must be a number"),
+        (("watch", "-i", "lo", "--policy", "/nonexistent"), "cannot be read"),
+        (("live",), "give one of -i"),
+        (("live", "-i", "lo", "-r", "x"), "give one of -i"),
+        (("live", "-r", "x", "vrrp"), "only what -i hears can be filtered"),
+        (("live", "-r", "-"), "is read again when it is wound back"),
+        (("live", "-i", "lo", "-w", "-"), "name a file"),
+        (("live", "-i", "lo", "--theme", "pink"), "must be one of"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_line(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == Exit.USAGE
+    assert message in result.stderr
+
+
+def test_interfaces_are_listed(run: Run) -> None:
+    result = run("watch", "-D")
+    assert result.exit_code == Exit.CLEAN
+    assert {"lo", "any"} <= set(result.stdout.split())
+
+
+def test_a_capture_that_is_not_there_cannot_be_played(run: Run, tmp_path: Path) -> None:
+    result = run("live", "-r", str(tmp_path / "none.pcap"))
+    assert result.exit_code == Exit.UNREADABLE
+    assert "none.pcap" in result.stderr
+
+
+def test_a_store_that_is_not_there_cannot_be_shown(run: Run, tmp_path: Path) -> None:
+    result = run("live", "--store", str(tmp_path / "none.db"))
+    assert result.exit_code == Exit.SINK
+    assert "none.db" in result.stderr
+
+
+@pytest.mark.parametrize("settings", ["version = 1\n[[sink]]\n", "version = 2\n", "=", None])
+def test_alert_settings_are_judged_before_anything_runs(settings: str | None, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root may listen")
+    path = tmp_path / "alerts.toml"
+    if settings is not None:
+        path.write_text(settings)
+    command = [COMMAND, "watch", "-i", "lo", "-c", "1", "--alerts", str(path), "--outbox", str(tmp_path / "outbox.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == Exit.USAGE, done.stderr
+    assert f"vrrpwatch: {path}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_the_right_to_listen_the_command_that_gives_it_is_named(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give its rights up")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    keep = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+    done = subprocess.run(
+        [*keep, COMMAND, "watch", "-i", "lo"], capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert done.returncode == Exit.PERMISSION, done.stderr
+    assert "setcap cap_net_raw+ep" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
