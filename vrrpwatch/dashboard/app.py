@@ -18,12 +18,12 @@ from vrrpwatch.core.model import Instant, Severity
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.bars import Status, hint_line, page_line, scrub_line, scrubbed, title_line
 from vrrpwatch.dashboard.columns import Scene
-from vrrpwatch.dashboard.controls import NO_MARK, Keeper, Player
+from vrrpwatch.dashboard.controls import Keeper, Player
 from vrrpwatch.dashboard.dialogs import Help
 from vrrpwatch.dashboard.document import Bar
 from vrrpwatch.dashboard.events import EventsPage
 from vrrpwatch.dashboard.feed import Feed, sentence
-from vrrpwatch.dashboard.findings import FindingsPage, Ids
+from vrrpwatch.dashboard.findings import FindingsPage, Marks, subject_of
 from vrrpwatch.dashboard.group import GroupPage
 from vrrpwatch.dashboard.groups import GroupsPage
 from vrrpwatch.dashboard.keys import PAGES, SECTIONS, bound
@@ -91,7 +91,7 @@ class Dashboard(Steering, App[int]):
         self._pictures = pictures
         self._reveal = reveal
         self._mask = Mask()
-        self._ids = Ids()
+        self._marks = Marks(keeper)
         self._palette = Palette(self.current_theme)
         self._frozen: Scene | None = None
         self._status = Status(self._name, 0, 0, 0, 0, 0, 0)
@@ -109,7 +109,7 @@ class Dashboard(Steering, App[int]):
         yield Bar(id="banner")
         with ContentSwitcher(initial="groups"):
             yield GroupsPage(id="groups")
-            yield FindingsPage(self._keeper, self._ids, id="findings")
+            yield FindingsPage(self._marks, id="findings")
             yield MulticastPage(id="multicast")
             yield MembersPage(id="members")
             yield EventsPage(id="events")
@@ -191,12 +191,8 @@ class Dashboard(Steering, App[int]):
 
     def _weigh(self, view: View) -> None:
         """What need not be newer than a second: how many findings are open, where a recording changes, names."""
-        marks, now = self._keeper.marks(), view.now
-        open_ones = [
-            finding.severity
-            for finding in view.findings()
-            if not marks or not marks.get(self._ids.of(finding), NO_MARK).settles(now)
-        ]
+        mark, now = self._marks.lookup(), view.now
+        open_ones = [finding.severity for finding in view.findings() if not mark(subject_of(finding)).settles(now)]
         rows = view.rows()
         self._status = self._status._replace(
             groups=len(rows),

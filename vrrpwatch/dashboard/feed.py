@@ -80,9 +80,9 @@ class Feed:
         self._missed = 0
         try:
             yield self.view
-            if not self.ended or self.fault() is None:
-                self.trouble = None
-                self.fault()
+            self.trouble = None
+            # A pump that failed has left for good, however well the view answers.
+            self.fault()
         except self.errors as error:
             self.trouble = sentence(error)
         finally:

@@ -1,5 +1,6 @@
 """The findings, what someone decided about them, and the one under the cursor in full."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from textual import on
@@ -31,7 +32,6 @@ class FindingRow(NamedTuple):
     """A finding as it was, with what was decided about it."""
 
     subject: Subject
-    id: str
     severity: Severity
     first: Instant
     last: Instant
@@ -40,21 +40,39 @@ class FindingRow(NamedTuple):
     evidence: tuple[Evidence, ...]
     mark: Mark
 
+    @property
+    def id(self) -> str:
+        """That of the finding."""
+        return id_of(self.subject)
 
-class Ids:
-    """The findings' ids, each hashed once."""
 
-    def __init__(self) -> None:
+class Marks:
+    """What was decided about findings; their ids are hashed once each, and only if anything was decided at all."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
         self._ids: dict[Subject, str] = {}
 
-    def of(self, finding: Finding) -> str:
-        subject = subject_of(finding)
+    def lookup(self) -> Callable[[Subject], Mark]:
+        """What tells the mark of a finding about a subject, as the keeper has it now."""
+        marks = self._keeper.marks()
+        if not marks:
+            return lambda _: NO_MARK
+        return lambda subject: marks.get(self._id(subject), NO_MARK)
+
+    def _id(self, subject: Subject) -> str:
         found = self._ids.get(subject)
         if found is None:
             if len(self._ids) >= 2 * MAX_FINDINGS:
                 self._ids.clear()
-            found = self._ids[subject] = finding.id
+            found = self._ids[subject] = id_of(subject)
         return found
+
+
+def id_of(subject: Subject) -> str:
+    """The id of a finding about a subject: nothing else of it matters to its id."""
+    rule, segment, group, about = subject
+    return Finding(rule, Severity.INFO, segment, group, about, 0, 0, 0, "", ()).id
 
 
 def subject_of(finding: Finding) -> Subject:
@@ -74,10 +92,10 @@ class FindingsPage(Page):
 
     DEFAULT_CSS = "FindingsPage { & Table { height: 1fr; } & Document { height: 7; border-top: solid $panel; } }"
 
-    def __init__(self, keeper: Keeper, ids: Ids, *, id: str) -> None:  # noqa: A002
+    def __init__(self, marks: Marks, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._keeper = keeper
-        self._ids = ids
+        self._marks = marks
+        self._known: dict[Subject, FindingRow] = {}
         self._rows: list[FindingRow] = []
         self._scene: Scene | None = None
 
@@ -95,29 +113,19 @@ class FindingsPage(Page):
 
     def collect(self, view: View, scene: Scene, *, due: bool) -> None:
         if due:
-            marks = self._keeper.marks()
-            self._rows = [
-                FindingRow(
-                    subject_of(finding),
-                    self._ids.of(finding),
-                    finding.severity,
-                    finding.first,
-                    finding.last,
-                    finding.count,
-                    finding.summary,
-                    finding.evidence,
-                    marks.get(self._ids.of(finding), NO_MARK),
-                )
-                for finding in view.findings()
-            ]
+            mark, known = self._marks.lookup(), self._known
+            self._rows = [_row(finding, mark(subject_of(finding)), known) for finding in view.findings()]
+            self._known = {row.subject: row for row in self._rows}
         self._scene = scene
         if self.table is not None:
             self.table.load(self._rows, scene, due=due)
 
     def mark(self) -> None:
         """Takes over what was decided just now, though the screen may be frozen."""
-        marks = self._keeper.marks()
-        self._rows = [row._replace(mark=marks.get(row.id, NO_MARK)) for row in self._rows]
+        mark = self._marks.lookup()
+        self._rows = [
+            row if row.mark == mark(row.subject) else row._replace(mark=mark(row.subject)) for row in self._rows
+        ]
         if self.table is not None and self._scene is not None:
             self.table.load(self._rows, self._scene)
             self.present(self._scene)
@@ -140,6 +148,32 @@ class FindingsPage(Page):
             self.post_message(OpenGroup(group))
         else:
             self.post_message(OpenPage(_PLACES.get(rule, "groups"), segment))
+
+
+def _row(finding: Finding, mark: Mark, known: dict[Subject, FindingRow]) -> FindingRow:
+    """A finding's row; that of the picture before where nothing has changed, for which nothing is worked out anew."""
+    subject = subject_of(finding)
+    row = known.get(subject)
+    if (
+        row is not None
+        and row.times == finding.count
+        and row.last == finding.last
+        and row.first == finding.first
+        and row.mark == mark
+        and row.summary == finding.summary
+        and row.evidence == finding.evidence
+    ):
+        return row
+    return FindingRow(
+        subject,
+        finding.severity,
+        finding.first,
+        finding.last,
+        finding.count,
+        finding.summary,
+        finding.evidence,
+        mark,
+    )
 
 
 def details(row: FindingRow, scene: Scene, width: int) -> list[Line]:

@@ -68,13 +68,14 @@ class GroupPage(Page):
         for document in self.query(Document).results():
             document.action_top()
 
-    def collect(self, view: View, scene: Scene, *, due: bool) -> None:  # noqa: ARG002  # one group is cheap
+    def collect(self, view: View, scene: Scene, *, due: bool) -> None:
         if self.key is None:
             return
         self._scene = scene
         self._row = view.row(self.key)
+        if due or not self.holds:
+            self._events = tuple(view.events(self.key)[-MAX_EVENTS:])
         self._info = view.group(self.key)
-        self._events = tuple(view.events(self.key)[-MAX_EVENTS:])
         self._packets = tuple(view.packets(self.key))
         self._neighbours = tuple(view.neighbours(self.key)[:MAX_NEIGHBOURS])
         self._beats = tuple(view.heartbeat(self.key))

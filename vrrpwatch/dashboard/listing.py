@@ -127,21 +127,24 @@ class Listing(Generic[Row, Key]):
         """Brings filter and order up to date, if ``due`` or if something but the rows' values has changed."""
         if not (due or self._due or self.unread):
             return
-        self._due = False
-        self._found = None
+        asked, self._due = self._due, False
         shown = self._accepted(scene) if self._needle else range(len(self._rows))
         if not self._needle:
             self.unread = 0
         if self.sorting is None or self.sorting.order is None:
             self._order = list(shown)
+            self._found = None
             return
-        order, rows = self.sorting.order, self._rows
+        order, rows, before = self.sorting.order, self._rows, self._values
         if len(self._valued) == len(rows):
             kept = zip(rows, self._valued, self._values, strict=True)
-            self._values = [value if row is before else order(row) for row, before, value in kept]
+            self._values = [value if row is valued else order(row) for row, valued, value in kept]
         else:
             self._values = list(map(order, rows))
         self._valued = rows
+        if not asked and not self._needle and self._values == before and len(self._order) == len(rows):
+            return
+        self._found = None
         # Equal rows stay in the order of their keys, whatever was shown before.
         self._order = sorted(shown, key=self._values.__getitem__, reverse=self.reverse)
 
