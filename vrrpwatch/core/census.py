@@ -8,7 +8,7 @@ from vrrpwatch.core.analysis import GroupInfo, Listener, SpeakerInfo, Tenure
 from vrrpwatch.core.forecast import successor
 from vrrpwatch.core.mastership import MAX_GROUPS
 from vrrpwatch.core.model import Advert, GroupKey, Instant, SpeakerKey
-from vrrpwatch.core.quietest import Quietest
+from vrrpwatch.core.quietest import Quietest, patient
 from vrrpwatch.core.runs import Piece
 from vrrpwatch.core.tracker import MAX_VOICES, Tracker
 from vrrpwatch.core.voices import Span
@@ -49,7 +49,7 @@ class Census:
     def __init__(self) -> None:
         self.groups: dict[GroupKey, GroupRecord] = {}
         self.evicted_speakers = 0
-        self._quietest = Quietest(self.groups, lambda group: group.last)
+        self._quietest = Quietest(self.groups, lambda group: patient(group.first, group.last))
         self._held = 0
 
     def count(self, piece: Piece) -> None:

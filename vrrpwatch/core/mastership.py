@@ -6,7 +6,7 @@ from collections.abc import Callable
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
 from vrrpwatch.core.neighbours import Neighbours
-from vrrpwatch.core.quietest import Quietest
+from vrrpwatch.core.quietest import Quietest, patient
 from vrrpwatch.core.tracker import Tracker
 from vrrpwatch.core.voices import Overlap
 
@@ -39,13 +39,13 @@ class Mastership:
         self._due: list[tuple[Instant, str, GroupKey]] = []
         self._scheduled: dict[GroupKey, Instant] = {}
         self._voices = 0
-        self._quietest = Quietest(self.trackers, lambda tracker: tracker.last_heard)
+        self._quietest = Quietest(self.trackers, lambda tracker: patient(tracker.first_heard, tracker.last_heard))
 
     def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
         """One run or piece of a run; :meth:`advance` to ``first`` came before."""
         tracker = self.trackers.get(advert.group)
         if tracker is None:
-            tracker = self._admit(advert.group)
+            tracker = self._admit(advert.group, first)
         known = len(tracker.voices)
         tracker.hear(advert, first, last, began, ended)
         self._voices += len(tracker.voices) - known
@@ -83,10 +83,10 @@ class Mastership:
             tracker.resynchronise(now)
             self._schedule(group, tracker)
 
-    def _admit(self, group: GroupKey) -> Tracker:
+    def _admit(self, group: GroupKey, at: Instant) -> Tracker:
         if len(self.trackers) >= MAX_GROUPS:
             self._forget_quietest()
-        tracker = self.trackers[group] = Tracker(group, self)
+        tracker = self.trackers[group] = Tracker(group, self, first_heard=at, last_heard=at)
         return tracker
 
     def _forget_quietest(self) -> None:

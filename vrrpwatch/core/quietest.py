@@ -3,13 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
-from vrrpwatch.core.model import Instant
+from vrrpwatch.core.model import NANOSECONDS, Instant
 
 Key = TypeVar("Key")
 Entry = TypeVar("Entry")
 
 # How many one look through the table finds.
 BATCH: Final = 512
+# Nobody's silence is forgiven for longer than this (ns).
+MOST_CREDIT: Final = 3_600 * NANOSECONDS
+
+
+def patient(first: Instant, last: Instant) -> Instant:
+    """When an entry heard from ``first`` to ``last`` counts as heard last: as long as it was heard, it may be silent.
+
+    A flood of forged entries, each heard once, so displaces its own and not those that have been there all the time.
+    """
+    return last + min(last - first, MOST_CREDIT)
 
 
 class Quietest(Generic[Key, Entry]):

@@ -71,6 +71,7 @@ class Tracker:
     voices: dict[SpeakerKey, Voice] = field(default_factory=dict)
     master: Voice | None = None
     overlaps: dict[frozenset[SpeakerKey], Overlap] = field(default_factory=dict)
+    first_heard: Instant = 0
     last_heard: Instant = 0
     tenures: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     contests: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
@@ -135,6 +136,7 @@ class Tracker:
         for voice in self.voices.values():
             voice.last = min(voice.last, now) if voice.ended is not None else now
             voice.since = min(voice.since, now)
+        self.first_heard = min(self.first_heard, now)
         self.last_heard = now
         self._stints.clear()
         for voice in self.voices.values():
