@@ -90,7 +90,7 @@ class _Table(Generic[Key, Row]):
         row = self.rows.get(key)
         if row is None:
             if len(self.rows) >= self._most:
-                del self.rows[self._quietest.find()]
+                del self.rows[self._quietest.find(now)]
                 self.evicted += 1
             row = self.rows[key] = self._make(now)
         return row

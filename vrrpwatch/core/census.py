@@ -58,7 +58,7 @@ class Census:
         group = self.groups.get(advert.group)
         if group is None:
             if len(self.groups) >= MAX_GROUPS:
-                self._forget(self.groups.pop(self._quietest.find()))
+                self._forget(self.groups.pop(self._quietest.find(piece.first)))
             group = self.groups[advert.group] = GroupRecord(piece.first, piece.last)
         group.adverts += piece.adverts
         group.first, group.last = min(group.first, piece.first), max(group.last, piece.last)

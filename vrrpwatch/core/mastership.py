@@ -51,7 +51,7 @@ class Mastership:
         self._voices += len(tracker.voices) - known
         self._schedule(advert.group, tracker)
         while self._voices > MAX_ALL_VOICES and len(self.trackers) > 1:
-            self._forget_quietest()
+            self._forget_quietest(first)
 
     def advance(self, now: Instant) -> None:
         """Lets silence before ``now`` take effect."""
@@ -85,12 +85,12 @@ class Mastership:
 
     def _admit(self, group: GroupKey, at: Instant) -> Tracker:
         if len(self.trackers) >= MAX_GROUPS:
-            self._forget_quietest()
+            self._forget_quietest(at)
         tracker = self.trackers[group] = Tracker(group, self, first_heard=at, last_heard=at)
         return tracker
 
-    def _forget_quietest(self) -> None:
-        quietest = self._quietest.find()
+    def _forget_quietest(self, now: Instant) -> None:
+        quietest = self._quietest.find(now)
         self._voices -= len(self.trackers.pop(quietest).voices)
         self._scheduled.pop(quietest, None)
         self.evicted_groups += 1

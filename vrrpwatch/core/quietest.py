@@ -34,12 +34,19 @@ class Quietest(Generic[Key, Entry]):
         # The quietest at the end.
         self._found: list[tuple[Instant, Key]] = []
 
-    def find(self) -> Key:
-        """The key of the entry that has been quiet for longest; the table must not be empty."""
+    def find(self, now: Instant) -> Key:
+        """The key of the entry that has been quiet for longest; the table must not be empty.
+
+        Entries that come after ``now``, the latest instant heard of, count as heard then or later.
+        """
         while True:
             if not self._found:
-                ranked = sorted(self._table, key=lambda key: self._last(self._table[key]))
-                self._found = [(self._last(self._table[key]), key) for key in reversed(ranked[:BATCH])]
+                ranked = sorted(
+                    (self._last(entry), place, key) for place, (key, entry) in enumerate(self._table.items())
+                )
+                # Whatever comes until the next look may be quieter than those with credit beyond this instant.
+                due = [(last, key) for last, _, key in ranked[:BATCH] if last <= now] or [(ranked[0][0], ranked[0][2])]
+                self._found = due[::-1]
             since, key = self._found.pop()
             if key in self._table and self._last(self._table[key]) == since:
                 return key
