@@ -15,7 +15,7 @@ from vrrpwatch.dashboard.feed import Feed, Lock, Pump
 # No timer fires during a test: pictures are taken when the test says so.
 NEVER = 3600.0
 # Looks at the screen before one gives up.
-MANY = 100
+MANY = 1_000
 SMALL, LARGE = (80, 24), (200, 50)
 
 
@@ -51,6 +51,23 @@ class Driver:
                 return screen
             await self.pilot.pause(0.01)
         raise AssertionError(f"{text!r} is not on the screen:\n{screen}")
+
+    async def ticks_until(self, text: str) -> str:
+        """The first of the next pictures that shows ``text``."""
+        for _ in range(MANY):
+            screen = await self.tick()
+            if text in screen:
+                return screen
+            await self.pilot.pause(0.01)
+        raise AssertionError(f"{text!r} is on none of the pictures:\n{screen}")
+
+    async def gone(self, text: str) -> None:
+        """Waits until the screen does not show ``text`` any more."""
+        for _ in range(MANY):
+            if text not in await self.screen():
+                return
+            await self.pilot.pause(0.01)
+        raise AssertionError(f"{text!r} is still on the screen")
 
     async def lines(self) -> list[str]:
         return (await self.screen()).split("\n")

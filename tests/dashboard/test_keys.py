@@ -222,8 +222,19 @@ async def test_the_palette_offers_what_keys_do() -> None:
         await driver.until("Search for commands")
         await driver.press(*"freeze the screen")
         await driver.until("key Space")
-        await driver.press("enter", "enter")
+        await driver.press("enter")
         await driver.until("FROZEN")
+        for command, shown in (
+            ("Pages Events", "what happened"),
+            ("privacy mask", "MASKED"),
+            ("filter", "words to find"),
+        ):
+            await driver.press("colon")
+            await driver.until("Search for commands")
+            await driver.press(*command)
+            await driver.gone("Pages: Groups")
+            await driver.press("enter")
+            await driver.until(shown)
 
 
 async def test_acknowledging_a_finding_and_taking_it_back() -> None:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tests.dashboard.driving import LARGE, SMALL, dashboard
+from tests.dashboard.driving import LARGE, MANY, SMALL, dashboard
 from tests.dashboard.scripted import CONTESTED, ScriptedView, at
 from vrrpwatch.core.model import Finding, GroupKey, Severity
 from vrrpwatch.core.news import GroupRow, RecentPacket, View
@@ -64,17 +64,12 @@ async def test_a_pump_that_fails_is_a_banner_and_one_that_ends_is_a_mark() -> No
         raise OSError("capture of eth0 failed: it was renamed")
 
     async with dashboard(size=LARGE, pump=failing) as driver:
-        await driver.until("drops 0")
-        screen = await driver.tick()
-        while "renamed" not in screen:
-            screen = await driver.tick()
+        screen = await driver.ticks_until("renamed")
         assert "▲ capture of eth0 failed: it was renamed" in screen
         assert "ENDED" in screen
 
     async with dashboard(size=LARGE, pump=lambda _: None) as driver:
-        screen = await driver.tick()
-        while "ENDED" not in screen:
-            screen = await driver.tick()
+        screen = await driver.ticks_until("ENDED")
         assert "▲ " not in screen.split("\n")[0]
 
 
@@ -83,7 +78,9 @@ async def test_an_error_of_the_program_in_the_pump_ends_it_and_is_not_hidden() -
         raise ZeroDivisionError("a bug")
 
     async with dashboard(pump=broken) as driver:
-        while driver.app.fault is None:
+        for _ in range(MANY):
+            if driver.app.fault is not None:
+                break
             await driver.tick()
     assert isinstance(driver.app.fault, ZeroDivisionError)
     assert driver.app.return_value == 1

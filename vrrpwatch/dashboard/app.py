@@ -1,6 +1,7 @@
 """The dashboard itself: pages around one view, refreshed four times a second, and what the keys do."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widgets import ContentSwitcher, Input
+from textual.widgets import ContentSwitcher, Input, Label
 
 from vrrpwatch.core.model import Instant, Severity
 from vrrpwatch.core.news import View
@@ -57,7 +59,8 @@ class Dashboard(Steering, App[int]):
     ContentSwitcher { height: 1fr; }
     Page { height: 1fr; }
     #banner, #scrub { display: none; }
-    #filter { display: none; height: 1; border: none; padding: 0 1; }
+    #filtering { display: none; height: 1; }
+    #filter { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key.keys, key.action, key.text, show=False) for key in bound() if "tab" not in key.keys),
@@ -115,12 +118,14 @@ class Dashboard(Steering, App[int]):
             yield EventsPage(id="events")
             yield GroupPage(self._reveal, id="group")
         yield Bar(id="scrub")
-        yield Input(
-            id="filter",
-            placeholder="words that a row must hold, !word for what it must not",
-            compact=True,
-            select_on_focus=False,
-        )
+        with Horizontal(id="filtering"):
+            yield Label(" /", markup=False)
+            yield Input(
+                id="filter",
+                placeholder="words to find, !word for words that must not be there",
+                compact=True,
+                select_on_focus=False,
+            )
         yield Bar(id="hints")
 
     def on_mount(self) -> None:
@@ -141,14 +146,14 @@ class Dashboard(Steering, App[int]):
 
     @property
     def _current(self) -> str:
-        return self.screen_stack[0].query_one(ContentSwitcher).current or "groups"
+        return self._base.query_one(ContentSwitcher).current or "groups"
 
     @property
     def _page(self) -> Page:
-        return self.screen_stack[0].query_one(f"#{self._current}", Page)
+        return self._base.query_one(f"#{self._current}", Page)
 
     def _bar(self, name: str) -> Bar:
-        return self.screen_stack[0].query_one(f"#{name}", Bar)
+        return self._base.query_one(f"#{name}", Bar)
 
     def _clock(self) -> Instant:
         return self._status.now
@@ -231,15 +236,15 @@ class Dashboard(Steering, App[int]):
 
     def _repaint(self, theme: Theme) -> None:
         self._palette = Palette(theme)
-        for bar in self.screen_stack[0].query(Bar).results():
+        for bar in self._base.query(Bar).results():
             bar.set_palette(self._palette)
-        for page in self.screen_stack[0].query(Page).results():
+        for page in self._base.query(Page).results():
             page.set_palette(self._palette)
 
     def _open(self, name: str) -> None:
         """Brings a page up and fills it, with what is now even if the screen is frozen."""
         self._close_filter()
-        self.screen_stack[0].query_one(ContentSwitcher).current = name
+        self._base.query_one(ContentSwitcher).current = name
         self._page.enter()
         self.call_after_refresh(self._fill)
 
@@ -255,7 +260,7 @@ class Dashboard(Steering, App[int]):
     @on(OpenGroup)
     def _open_group(self, message: OpenGroup) -> None:
         self._came_from.append(self._current)
-        self.screen_stack[0].query_one(GroupPage).open(message.key)
+        self._base.query_one(GroupPage).open(message.key)
         self._open("group")
 
     @on(OpenPage)
@@ -277,7 +282,9 @@ class Dashboard(Steering, App[int]):
 
     async def action_back(self) -> None:
         table = self._page.table
-        if self.query_one("#filter").display or (table is not None and table.listing.filter and not self._came_from):
+        if self._base.query_one("#filtering").display or (
+            table is not None and table.listing.filter and not self._came_from
+        ):
             if table is not None:
                 table.set_filter("")
             self._close_filter()
@@ -292,15 +299,15 @@ class Dashboard(Steering, App[int]):
         if table is None:
             self.notify("this page has no rows to filter", markup=False)
             return
-        line = self.query_one("#filter", Input)
+        line = self._base.query_one("#filter", Input)
         line.password = self._mask.on
         line.value = table.listing.filter
         self._bar("hints").display = False
-        line.display = True
+        self._base.query_one("#filtering").display = True
         line.focus()
 
     def _close_filter(self) -> None:
-        line = self.query_one("#filter", Input)
+        line = self._base.query_one("#filtering")
         if line.display:
             line.display = False
             self._bar("hints").display = True
@@ -309,7 +316,7 @@ class Dashboard(Steering, App[int]):
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
         table = self._page.table
-        if table is not None and event.input.display:
+        if table is not None and self._base.query_one("#filtering").display:
             table.set_filter(event.value)
 
     @on(Input.Submitted, "#filter")
@@ -326,15 +333,15 @@ class Dashboard(Steering, App[int]):
             if view is not None:
                 self._frozen = Scene(self._status.now, self._mask)
                 self._status = self._status._replace(frozen_adverts=self._status.adverts)
-                for page in self.query(Page).results():
+                for page in self._base.query(Page).results():
                     page.collect(view, self._frozen, due=True)
-                self.query_one(GroupsPage).freeze(view)
+                self._base.query_one(GroupsPage).freeze(view)
         self._frame()
 
     def action_mask(self) -> None:
         self._mask.on = not self._mask.on
-        self.query_one("#filter", Input).password = self._mask.on
-        for page in self.query(Page).results():
+        self._base.query_one("#filter", Input).password = self._mask.on
+        for page in self._base.query(Page).results():
             if page.table is not None:
                 page.table.listing.forget()
                 page.table.rearrange()
@@ -392,8 +399,8 @@ class Dashboard(Steering, App[int]):
                 continue
             for key in section.keys:
                 if key.action and key.action not in ("command_palette", "back"):
-                    title = f"{section.title}: {key.text}"
-                    yield SystemCommand(title[:60], f"key {key.shown or key.keys}", self._command(key.action))
+                    title = f"{section.title}: {re.split('[;:.(]', key.text)[0].strip()}"
+                    yield SystemCommand(title, f"key {key.shown or key.keys}", self._command(key.action))
         yield SystemCommand("Theme", "choose a theme", self.action_change_theme)
 
     def _command(self, action: str) -> Callable[[], Awaitable[bool]]:

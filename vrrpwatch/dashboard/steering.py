@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from textual.app import App
+from textual.screen import Screen
 
 from vrrpwatch.core.model import Instant, Seconds, nanoseconds
 from vrrpwatch.dashboard.controls import Keeper, Player
@@ -21,6 +22,11 @@ class Steering(App[int]):
     _feed: Feed
     _keeper: Keeper
     _player: Player | None
+
+    @property
+    def _base(self) -> Screen[object]:
+        """The screen of the pages, whatever is over it."""
+        return self.screen_stack[0]
 
     def action_acknowledge(self) -> None:
         row = self._finding()
@@ -49,7 +55,7 @@ class Steering(App[int]):
         raise NotImplementedError
 
     def _finding(self) -> FindingRow | None:
-        page = self.query_one(FindingsPage)
+        page = self._base.query_one(FindingsPage)
         if not page.display or page.current is None:
             self.notify("findings are acknowledged and silenced on their page: key 2", timeout=3, markup=False)
             return None
@@ -58,7 +64,7 @@ class Steering(App[int]):
     def _decide(self, decide: Callable[[], None]) -> None:
         try:
             decide()
-            self.screen_stack[0].query_one(FindingsPage).mark()
+            self._base.query_one(FindingsPage).mark()
         except self._feed.errors as error:
             self.notify(f"not kept: {sentence(error)}", severity="error", markup=False)
 
