@@ -14,6 +14,7 @@ from vrrpwatch.capture.session import WANTED
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.model import NANOSECONDS
 from vrrpwatch.core.monitor import Monitor
+from vrrpwatch.service.memory import return_freed_memory
 
 GROUPS = 40
 # As many advertisements as those groups send in a day, and nearly as much other multicast.
@@ -47,6 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.endurance", description=__doc__)
     parser.add_argument("--hours", type=int, default=HOURS)
     given = parser.parse_args()
+    return_freed_memory()
     with tempfile.TemporaryDirectory(prefix="vrrpwatch-endurance-") as folder:
         path = Path(folder) / "day.pcap"
         packets = str(GROUPS * given.hours * 3600 * 2)

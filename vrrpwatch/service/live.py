@@ -26,6 +26,7 @@ from vrrpwatch.core.analysis import Analysis
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Batch
 from vrrpwatch.core.model import Instant
+from vrrpwatch.service.memory import return_freed_memory
 from vrrpwatch.service.sinks import EvidenceKeeper, Gauge, Recorder, Teller
 from vrrpwatch.service.watching import Sink, Watching
 from vrrpwatch.wire.values import IPAddress
@@ -107,6 +108,7 @@ class LiveRun:
 
         Raises :class:`vrrpwatch.capture.errors.CaptureError` and what the settings of alerts, store and metrics raise.
         """
+        return_freed_memory()
         options = self._options
         program = bpf.kept(options.snaplen)
         if options.expression:

@@ -1,0 +1,21 @@
+"""Keeps a program that runs for months as small as it was on its first day."""
+
+import ctypes
+from typing import Final
+
+# malloc.h of glibc; mallopt(3).
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+# What glibc begins with.
+_THRESHOLD: Final = 128 * 1024
+
+
+def return_freed_memory() -> None:
+    """Has large arrays go back to the system when they are freed.
+
+    glibc keeps more and more for itself the larger what was freed; saying what it begins with keeps it from that
+    (mallopt(3)).  Other C libraries have no such call, and no such habit.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, _THRESHOLD)
+        mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
