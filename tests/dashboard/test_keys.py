@@ -220,12 +220,12 @@ async def test_the_palette_offers_what_keys_do() -> None:
     async with dashboard(size=LARGE) as driver:
         await driver.press("ctrl+p")
         await driver.until("Search for commands")
-        await driver.press(*"freeze the screen")
+        await driver.press(*"freeze")
         await driver.until("key Space")
         await driver.press("enter")
         await driver.until("FROZEN")
         for command, shown in (
-            ("Pages Events", "what happened"),
+            ("Events", "what happened"),
             ("privacy mask", "MASKED"),
             ("filter", "words to find"),
         ):
