@@ -146,6 +146,11 @@ def test_rows_keep_their_order_until_sorting_is_due() -> None:
     listing.load([(0, 25), (1, 30), (2, 20)])
     listing.arrange(scene, due=False)
     assert [listing.key(at) for at in range(3)] == [2, 0, 1]
+    # A recording that is wound back has none for a while.
+    for rows in ([], [(3, 5)]):
+        listing.load(rows)
+        listing.arrange(scene)
+        assert [listing[at] for at in range(len(listing))] == rows
 
 
 def test_a_mask_is_consistent_and_leaves_what_tells_nothing() -> None:

@@ -295,7 +295,7 @@ class Volume:
         self._judge(*self._spent.take_below(end))
 
     def _drawn(self, flows: list[int]) -> tuple[dict[int, tuple[tuple[int, int], ...]], int]:
-        """The series of ``flows``, without gaps, and the width of their buckets."""
+        """The series of those of ``flows`` that have any seconds, without gaps, and the width of their buckets."""
         keys, columns = self._series.merged()
         pending, fresh = self._seconds.merged()
         keys = np.concatenate((keys, (pending >> _SHIFT >> self._doublings << _SHIFT) | (pending & _MASK)))
@@ -307,6 +307,9 @@ class Volume:
         series: dict[int, tuple[tuple[int, int], ...]] = {}
         for flow in flows:
             start, end = np.searchsorted(owners, [flow, flow + 1])
+            if start == end:
+                # Its seconds are still to come.
+                continue
             chosen = order[start:end]
             filled = [(0, 0)] * int(buckets[chosen[-1]] - buckets[chosen[0]] + 1)
             for bucket, packets, size in zip(

@@ -136,7 +136,7 @@ class Listing(Generic[Row, Key]):
             self._found = None
             return
         order, rows, before = self.sorting.order, self._rows, self._values
-        if len(self._valued) == len(rows):
+        if self._valued and len(self._valued) == len(rows):
             kept = zip(rows, self._valued, self._values, strict=True)
             self._values = [value if row is valued else order(row) for row, valued, value in kept]
         else:
