@@ -1,11 +1,14 @@
 """Where settings come from, which of them wins, and how mistakes in files are told."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run, Stand
+from vrrpwatch.cli import config
 from vrrpwatch.cli.exits import Exit
+from vrrpwatch.cli.watch import watch
 
 
 def write(path: Path, text: str) -> None:
@@ -95,6 +98,24 @@ def test_a_value_that_no_option_takes(run: Run, user: Path, value: str) -> None:
         result = run("analyze", "a")
         assert result.exit_code == Exit.USAGE
         assert result.stderr == f"vrrpwatch: {user}: [analyze] {key}: write a text in quotes or a number\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "heard"),
+    [('"eth0"', ("eth0",)), ('["eth0", "eth1"]', ("eth0", "eth1")), ("[]", ()), ('"a b"', ("a b",))],
+)
+def test_what_may_be_repeated_is_a_list_or_one_thing(user: Path, value: str, heard: tuple[str, ...]) -> None:
+    write(user, f'[watch]\ninterface = {value}\njoin = ["225.0.0.50"]\n')
+    settings = config.load(lambda: {"watch": watch}, (user,))["watch"]
+    assert settings == {"interface": heard, "join": (ip_address("225.0.0.50"),)}
+
+
+@pytest.mark.parametrize("value", ["true", "[true]", '[["eth0"]]', "{a = 1}"])
+def test_a_list_of_what_no_option_takes(run: Run, user: Path, value: str) -> None:
+    write(user, f"[watch]\ninterface = {value}\n")
+    result = run("watch")
+    assert result.exit_code == Exit.USAGE
+    assert result.stderr == f"vrrpwatch: {user}: [watch] interface: write a list of texts in quotes or numbers\n"
 
 
 def test_a_budget_is_a_number(run: Run, stand: Stand, user: Path) -> None:

@@ -94,14 +94,24 @@ def _convert(path: Path, key: str, value: Any, command: click.Command) -> Any:
     option = _options(command)[key.rpartition(" ")[2].replace("-", "_")]
     if option.is_flag and not isinstance(value, bool):
         raise _fault(path, f"{key}: write true or false")
-    if isinstance(value, bool) and not option.is_flag:
+    if option.multiple:
+        # One needs no list; a text is a list of its letters to whoever goes through it.
+        values = value if isinstance(value, list) else [value]
+        if not all(map(_plain, values)):
+            raise _fault(path, f"{key}: write a list of texts in quotes or numbers")
+        value = tuple(values)
+    elif isinstance(value, bool) and not option.is_flag:
         raise _fault(path, f"{key}: is no switch, it takes a value")
-    if not isinstance(value, str | int | float):
+    elif not isinstance(value, bool) and not _plain(value):
         raise _fault(path, f"{key}: write a text in quotes or a number")
     try:
         return option.type_cast_value(click.Context(command), value)
     except click.BadParameter as error:
         raise _fault(path, f"{key}: {error.message}") from None
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _fault(path: Path, text: str) -> Failure:
