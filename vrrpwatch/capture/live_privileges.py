@@ -39,8 +39,9 @@ def drop_privileges(user: str | None = None) -> None:
     Without CAP_NET_RAW none is kept.  Raises :class:`RightsError` where it may not change to the user.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    kept = _effective(libc) & 1 << _CAP_NET_RAW
-    if _effective(libc) & 1 << _CAP_SETPCAP:
+    held, _ = _capabilities(libc)
+    kept = held & 1 << _CAP_NET_RAW
+    if held & 1 << _CAP_SETPCAP:
         # Nothing that is executed later gets them back.
         for capability in range(int(_LAST_CAPABILITY.read_text()) + 1):
             if capability != _CAP_NET_RAW:
@@ -50,6 +51,9 @@ def drop_privileges(user: str | None = None) -> None:
         _become(user)
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    # Who started us with no more may have forbidden to change it (systemd's SystemCallFilter=~@privileged).
+    if _capabilities(libc) == (kept, kept):
+        return
     header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0))
     # Effective, permitted, inheritable, for the capabilities below and above 32.
     data = ctypes.create_string_buffer(struct.pack("=6I", kept, kept, 0, 0, 0, 0))
@@ -69,12 +73,13 @@ def _become(user: str) -> None:
         raise RightsError(f"no right to change to user {user}: start as root, or leave --user out") from error
 
 
-def _effective(libc: ctypes.CDLL) -> int:
+def _capabilities(libc: ctypes.CDLL) -> tuple[int, int]:
+    """The effective and the permitted ones."""
     header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0))
     data = ctypes.create_string_buffer(24)
     _check(libc.capget(header, data))
-    low, _, _, high, _, _ = struct.unpack("=6I", data.raw[:24])
-    return int(low | high << 32)
+    effective, permitted, _, more_effective, more_permitted, _ = struct.unpack("=6I", data.raw[:24])
+    return int(effective | more_effective << 32), int(permitted | more_permitted << 32)
 
 
 def _check(result: int) -> None:
