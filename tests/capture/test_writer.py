@@ -10,9 +10,8 @@ import pytest
 from tests.capture import files, frames
 from tests.lab.network import missing, run
 from vrrpwatch.capture import live_blocks
-from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.rotation import Streams
-from vrrpwatch.capture.writer import Writer
+from vrrpwatch.capture.writer import WriteError, Writer
 
 SECOND = 10**9
 START = 10**18
@@ -124,12 +123,38 @@ def test_names_by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="cannot be written"):
+    with pytest.raises(WriteError, match="cannot be written"):
         Writer(str(tmp_path / "none" / "w.pcapng"))
-    with pytest.raises(CaptureError, match="cannot be written"):
+    with pytest.raises(WriteError, match="cannot be written"):
         Writer(str(tmp_path / "none" / "w.pcapng"), rotate_bytes=1)
-    with pytest.raises(CaptureError, match="standard output"):
+    with pytest.raises(WriteError, match="standard output"):
         Writer("-", rotate_seconds=1)
+
+
+def test_a_device_that_cannot_be_cut_stops_nothing() -> None:
+    alarms: list[str] = []
+    writer = Writer("/dev/full", alarm=alarms.append)
+    begin(writer)
+    writer.blocks(memoryview(packet(0)))
+    writer.close()
+    assert writer.missing == SIZE
+    assert alarms == ["/dev/full: cannot be written (No space left on device); it is watched on, and tried again"]
+
+
+def test_an_old_file_that_cannot_be_removed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alarms: list[str] = []
+    writer = Writer(str(tmp_path / "w"), rotate_bytes=len(HEADER + ETH0) + SIZE, keep=1, alarm=alarms.append)
+    begin(writer)
+    writer.blocks(memoryview(packet(0)))
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path), missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    writer.blocks(memoryview(packet(1)))
+    writer.close()
+    assert (len(alarms), writer.missing) == (2, 0)
+    assert instants(tmp_path / "w-000002") == [1.0]
 
 
 def test_a_full_disk_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

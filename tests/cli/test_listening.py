@@ -4,12 +4,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.capture import frames
 from tests.cli.conftest import Run
+from tests.lab.live import wire
+from tests.lab.network import missing
+from tests.lab.waiting import wait_until
 from vrrpwatch.cli.exits import Exit
 
+FULL = Path("/dev/full")
 COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
 
 
@@ -20,6 +26,7 @@ COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
         (("watch", "-i", "lo", "-C", "1"), "rotate the file that -w names"),
         (("watch", "-i", "lo", "-w", "x", "-W", "3"), "say with -C or -G"),
         (("watch", "-i", "lo", "-w", "-"), "add --output none"),
+        (("watch", "-i", "lo", "-w", "-", "-C", "1", "--output", "none"), "standard output cannot be rotated"),
         (("watch", "-i", "lo", "--join", "10.0.0.1"), "is no multicast address"),
         (("watch", "-i", "lo", "--metrics", "here"), "neither PORT nor ADDRESS:PORT"),
         (("watch", "-i", "lo", "--metrics", "70000"), "neither PORT nor ADDRESS:PORT"),
@@ -82,3 +89,49 @@ def test_without_the_right_to_listen_the_command_that_gives_it_is_named(tmp_path
     assert done.returncode == Exit.PERMISSION, done.stderr
     assert "setcap cap_net_raw+ep" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def watched(*options: str, **streams: Any) -> tuple[int, str]:
+    """Exit code and messages of a watch that hears some advertisements and ends."""
+    why = missing()
+    if why is not None:
+        pytest.skip(why)
+    advert = frames.ethernet(frames.ipv4(frames.VRRP2))
+    with wire("eth0") as made, made.sender("eth0") as sender:
+        command = ["ip", "netns", "exec", made.near, COMMAND, "watch", "-i", "eth0", "-c", "3", *options]
+        with subprocess.Popen(command, **{"stderr": subprocess.PIPE, **streams}, text=True) as watch:
+            try:
+                wait_until(
+                    lambda: sender.send(advert) == 0 or watch.poll() is not None, at_most=30, what="the watch to end"
+                )
+            finally:
+                watch.kill()
+            return watch.returncode, "" if watch.stderr is None else watch.stderr.read()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+def test_what_is_written_of_the_packets_is_in_the_exit_code() -> None:
+    code, said = watched("-w", str(FULL))
+    assert code == Exit.SINK, said
+    assert "/dev/full: cannot be written (No space left on device); it is watched on" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+def test_messages_that_cannot_be_written_end_nothing() -> None:
+    with FULL.open("w") as full:
+        code, _ = watched(stdout=full, stderr=full)
+    assert code == Exit.CLEAN
+
+
+def test_an_evidence_folder_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    for options in (("--evidence", str(folder)), ("-w", str(folder / "w"), "-C", "1")):
+        code, said = watched(*options)
+        assert code == Exit.SINK, said
+        assert f"{folder}: user 0 may not write there" in said
+    code, said = watched("--evidence", "/dev/null/evidence")
+    assert code == Exit.SINK, said
+    assert "/dev/null/evidence: no such folder can be made (Not a directory)" in said

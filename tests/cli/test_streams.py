@@ -1,6 +1,7 @@
 """Standard streams that are closed or full, and reports that would replace what they are about."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Run, Stand
 from vrrpwatch.cli.exits import Exit, unreadable
+from vrrpwatch.cli.streams import Persistent
 
 MAIN = (sys.executable, "-m", "vrrpwatch.cli.main")
 FULL = Path("/dev/full")
@@ -70,3 +72,23 @@ def test_a_folder_that_may_not_be_entered(monkeypatch: pytest.MonkeyPatch) -> No
     assert unreadable(("closed/a.pcap",)) == Exit.PERMISSION
     monkeypatch.undo()
     assert unreadable(("a.pcap\0", "-", "nowhere/a.pcap")) == Exit.UNREADABLE
+
+
+def test_lines_are_written_again_as_soon_as_they_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    number = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        stream = Persistent(number)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        assert stream.write("first") is None
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8, before[1]))
+        try:
+            # Only two octets of it fit, which is said once.
+            assert stream.write("second") == "File too large"
+            assert stream.write("third") is None
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert stream.write("\udcff fourth") is None
+    finally:
+        os.close(number)
+    assert path.read_text() == "first\nse\n\\udcff fourth\n"

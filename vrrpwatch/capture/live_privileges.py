@@ -22,7 +22,7 @@ _LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 
 
 class RightsError(CaptureError):
-    """The right to watch, or to change to a user, is missing: one line with the command that gives it."""
+    """The right to watch, or to change to a user, is missing: one line that says what gives it."""
 
 
 def missing_right() -> str:

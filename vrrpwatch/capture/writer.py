@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from vrrpwatch.core.model import Instant
 SECOND = 1_000_000_000
 _DIGITS = 6
 _STDOUT = 1
+
+
+class WriteError(CaptureError):
+    """Nothing can be written there: one line with the path and the reason."""
 
 
 class Writer:
@@ -38,7 +43,7 @@ class Writer:
         keep: int | None = None,
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Raises :class:`CaptureError` where nothing can be written there."""
+        """Raises :class:`WriteError` where nothing can be written there."""
         self.missing = 0
         self.failed = False
         self._path = path
@@ -57,7 +62,7 @@ class Writer:
         self._baselines = Baselines()
         self._rotates = rotate_bytes is not None or rotate_seconds is not None
         if path == "-" and self._rotates:
-            raise CaptureError("-w -: standard output cannot be rotated; name a file")
+            raise WriteError("-w -: standard output cannot be rotated; name a file")
         try:
             self._numbers = itertools.count(self._last_number() + 1)
             if path == "-":
@@ -67,7 +72,7 @@ class Writer:
             elif not os.access(Path(path).parent, os.W_OK | os.X_OK):
                 raise PermissionError(13, os.strerror(13))
         except OSError as error:
-            raise CaptureError(f"{path}: cannot be written ({error.strerror})") from error
+            raise WriteError(f"{path}: cannot be written ({error.strerror})") from error
 
     @property
     def current(self) -> str:
@@ -126,12 +131,12 @@ class Writer:
                     break
                 except FileExistsError:
                     continue
+            self._due = list(self._headers)
+            while self._keep is not None and len(self._files) > max(self._keep, 1):
+                self._files.pop(0).unlink(missing_ok=True)
         except OSError as error:
             self._fail(error)
-            return False
-        self._due = list(self._headers)
-        while self._keep is not None and len(self._files) > max(self._keep, 1):
-            self._files.pop(0).unlink(missing_ok=True)
+            return self._descriptor is not None
         return True
 
     def _create(self, path: Path, flag: int) -> None:
@@ -158,7 +163,8 @@ class Writer:
             while done < len(data):
                 done += os.write(self._descriptor, data[done:])
         except OSError as error:
-            if self._descriptor != _STDOUT:
+            # What a pipe or a device has taken is gone.
+            if stat.S_ISREG(os.fstat(self._descriptor).st_mode) and self._descriptor != _STDOUT:
                 os.ftruncate(self._descriptor, self._size)
                 os.lseek(self._descriptor, self._size, os.SEEK_SET)
             self.missing += len(blocks)

@@ -39,7 +39,12 @@ class Failure(click.ClickException):
 
 def complain(line: str, file: IO[Any] | None = None) -> None:
     """Says what is wrong on standard error in one line, in the form of every Unix tool; a file may have any name."""
-    click.echo(f"vrrpwatch: {safe_text(line, MAX_LINE)}", file=file, err=file is None)
+    click.echo(complaint(line), file=file, err=file is None)
+
+
+def complaint(line: str) -> str:
+    """What :func:`complain` says."""
+    return f"vrrpwatch: {safe_text(line, MAX_LINE)}"
 
 
 def unreadable(paths: tuple[str, ...]) -> Exit:

@@ -164,6 +164,8 @@ def live_options(given: dict[str, Any], expression: tuple[str, ...]) -> "LiveOpt
     rotated = given["rotate_size"] is not None or given["rotate_time"] is not None
     if (rotated or given["keep_files"] is not None) and given["write_packets"] is None:
         raise click.UsageError("-C, -G and -W rotate the file that -w names; name one")
+    if rotated and given["write_packets"] == "-":
+        raise click.UsageError("standard output cannot be rotated; name a file with -w")
     if given["keep_files"] is not None and not rotated:
         raise click.UsageError("-W keeps files of a rotation; say with -C or -G when another one begins")
     try:
@@ -196,7 +198,7 @@ def _joined(groups: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """Gives what a live run cannot begin with its line and its exit code."""
+    """Gives what a live run cannot begin with, or go on with, its line and its exit code."""
     from vrrpwatch.alerts.exporter import ExporterError
     from vrrpwatch.alerts.outbox import OutboxError
     from vrrpwatch.alerts.settings import AlertSettingsError
@@ -204,6 +206,7 @@ def starting() -> Iterator[None]:
     from vrrpwatch.capture.bpf import ExpressionError
     from vrrpwatch.capture.errors import CaptureError
     from vrrpwatch.capture.live_privileges import RightsError
+    from vrrpwatch.capture.writer import WriteError
     from vrrpwatch.store.places import StoreError
 
     try:
@@ -212,6 +215,8 @@ def starting() -> Iterator[None]:
         raise Failure(str(error), Exit.USAGE) from error
     except RightsError as error:
         raise Failure(str(error), Exit.PERMISSION) from error
+    except WriteError as error:
+        raise Failure(str(error), Exit.SINK) from error
     except CaptureError as error:
         raise Failure(str(error), Exit.UNREADABLE) from error
     except AlertSettingsError as error:

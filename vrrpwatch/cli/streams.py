@@ -123,6 +123,31 @@ class Output(io.TextIOBase):
         return _failure(self._name, error)
 
 
+class Persistent:
+    """Lines to a descriptor, for who goes on when they cannot be written: a reader that has gone, a full disk."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._torn = False
+        self._failing = False
+
+    def write(self, line: str) -> str | None:
+        """Writes a line; returns why it could not be, where the line before it could."""
+        # Not by Python's buffers, which would keep what was not written and fail with it again at exit.
+        data = f"{line}\n".encode(errors="backslashreplace")
+        if self._torn:
+            data = b"\n" + data
+        try:
+            while data:
+                data = data[os.write(self._number, data) :]
+                self._torn = bool(data)
+        except OSError as error:
+            known, self._failing = self._failing, True
+            return None if known else error.strerror
+        self._failing = False
+        return None
+
+
 def give_up_standard_output(error: OSError) -> Failure:
     """For who writes to it without an :class:`Output`: forgets what it did not take, and says why."""
     _abandon(sys.stdout.fileno())

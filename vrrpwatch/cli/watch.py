@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vrrpwatch.cli.exits import Exit, complain
+from vrrpwatch.cli.exits import Exit, complaint
 from vrrpwatch.cli.listening import (
     Endpoint,
     default_state,
@@ -21,6 +21,7 @@ from vrrpwatch.cli.listening import (
     starting,
 )
 from vrrpwatch.cli.options import setting
+from vrrpwatch.cli.streams import Persistent
 
 Output = Literal["text", "ndjson", "none"]
 # Seconds between two lines for ``systemctl status``.
@@ -84,7 +85,7 @@ def watch(
 
     \b
     Exit codes: 0 stopped, 2 usage, 3 cannot listen, 5 no permission,
-    6 journal, alerts or metrics cannot begin, 130 interrupted.
+    6 something could not be kept, told or served, 130 interrupted.
     """
     from vrrpwatch.service.live import LiveRun
     from vrrpwatch.service.sinks import Lines
@@ -99,25 +100,32 @@ def watch(
     )
     if options.write == "-" and output != "none":
         raise click.UsageError("-w - and what is printed would both go to standard output; add --output none")
+    messages = Persistent(sys.stderr.fileno())
+
+    def tell(line: str) -> None:
+        messages.write(complaint(line))
+
     supervisor = Supervisor(os.environ)
     pulse = _Pulse(supervisor, count)
-    sinks = (pulse,) if output == "none" else (pulse, Lines(_printer(output)))
-    run = LiveRun(options, complain, sinks)
+    sinks = (pulse,) if output == "none" else (pulse, Lines(_printer(output, tell)))
+    run = LiveRun(options, tell, sinks)
     pulse.run = run
-    with _Signals(run, given["policy"], supervisor) as signals:
+    with _Signals(run, given["policy"], supervisor, tell) as signals:
         try:
             with starting():
                 run.open()
-            complain(f"listening on {', '.join(options.interfaces)}")
-            supervisor.ready()
-            run.run()
+                tell(f"listening on {', '.join(options.interfaces)}")
+                supervisor.ready()
+                run.run()
         finally:
             supervisor.stopping()
             run.close()
     monitor = run.watching.monitor
     heard = f"{monitor.totals.packets:,} packets heard, {monitor.totals.adverts:,} advertisements"
-    complain(f"{heard}; the kernel dropped {monitor.dropped:,}")
-    ctx.exit(Exit.INTERRUPTED if signals.interrupted else Exit.CLEAN)
+    tell(f"{heard}; the kernel dropped {monitor.dropped:,}")
+    if signals.interrupted:
+        ctx.exit(Exit.INTERRUPTED)
+    ctx.exit(Exit.CLEAN if run.complete else Exit.SINK)
 
 
 class _Pulse:
@@ -147,10 +155,13 @@ class _Pulse:
 class _Signals:
     """While entered, SIGINT and SIGTERM end the run and SIGHUP has it read its settings again."""
 
-    def __init__(self, run: "LiveRun", policy: str | None, supervisor: "Supervisor") -> None:
+    def __init__(
+        self, run: "LiveRun", policy: str | None, supervisor: "Supervisor", tell: Callable[[str], None]
+    ) -> None:
         self._run = run
         self._policy = policy
         self._supervisor = supervisor
+        self._tell = tell
         self._before: dict[int, Any] = {}
         self.interrupted = False
 
@@ -175,24 +186,22 @@ class _Signals:
         self._supervisor.reloading(time.monotonic_ns() // 1000)
         try:
             self._run.reload(None if self._policy is None else load_policy(self._policy))
-            complain("settings read again")
+            self._tell("settings read again")
         except (SettingsError, AlertSettingsError) as error:
-            complain("the settings stay as they were, for:")
+            self._tell("the settings stay as they were, for:")
             for line in error.lines:
-                complain(line)
+                self._tell(line)
         except SinkError as error:
-            complain(f"the settings stay as they were, for: {error}")
+            self._tell(f"the settings stay as they were, for: {error}")
         self._supervisor.ready()
 
 
-def _printer(output: Literal["text", "ndjson"]) -> "Callable[[News, list[Finding]], None]":
+def _printer(output: Literal["text", "ndjson"], tell: Callable[[str], None]) -> "Callable[[News, list[Finding]], None]":
+    stream = Persistent(sys.stdout.fileno())
+
     def write(text: str) -> None:
-        try:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # Whoever read it has gone; the watch goes on.
-            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the program runs
+        if reason := stream.write(text):
+            tell(f"standard output: cannot be written ({reason}); it is watched on, and tried again")
 
     def ndjson(news: "News", fresh: "list[Finding]") -> None:
         from vrrpwatch.report.json import event_object, finding_object

@@ -17,11 +17,11 @@ from vrrpwatch.capture.evidence import Evidence
 from vrrpwatch.capture.live import Sink as ByteSink
 from vrrpwatch.capture.live import Sniffer
 from vrrpwatch.capture.live_join import Memberships, own_addresses
-from vrrpwatch.capture.live_privileges import drop_privileges
+from vrrpwatch.capture.live_privileges import RightsError, drop_privileges
 from vrrpwatch.capture.live_socket import RingSize
 from vrrpwatch.capture.naming import Names
 from vrrpwatch.capture.session import WANTED
-from vrrpwatch.capture.writer import Writer
+from vrrpwatch.capture.writer import WriteError, Writer
 from vrrpwatch.core.analysis import Analysis
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Batch
@@ -94,8 +94,15 @@ class LiveRun:
         self._sniffer: Sniffer | None = None
         self._teller: Teller | None = None
         self._recorder: Recorder | None = None
+        self._writer: Writer | None = None
         self._watching: Watching | None = None
         self.sensor = options.sensor or socket.gethostname()
+
+    @property
+    def complete(self) -> bool:
+        """Whether, after the end, everything is where it was to be kept."""
+        kept = all(sink.complete for sink in (self._recorder, self._teller) if sink is not None)
+        return kept and (self._writer is None or not self._writer.missing)
 
     @property
     def watching(self) -> Watching:
@@ -117,17 +124,20 @@ class LiveRun:
             program = bpf.both(compile_expression(options.expression, options.snaplen), program)
         byte_sinks: list[ByteSink] = []
         if options.write is not None:
-            writer = Writer(
+            self._writer = Writer(
                 options.write,
                 rotate_bytes=options.rotate_bytes,
                 rotate_seconds=options.rotate_seconds,
                 keep=options.keep_files,
                 alarm=self._told,
             )
-            self._stack.callback(writer.close)
-            byte_sinks.append(writer)
+            self._stack.callback(self._writer.close)
+            byte_sinks.append(self._writer)
         if options.evidence is not None:
-            Path(options.evidence).mkdir(parents=True, exist_ok=True)
+            try:
+                Path(options.evidence).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise WriteError(f"{options.evidence}: no such folder can be made ({error.strerror})") from error
             evidence = Evidence(options.evidence, EVIDENCE_BYTES, self._told)
             byte_sinks.append(evidence)
             self._sinks.append(EvidenceKeeper(evidence, self._told))
@@ -152,6 +162,7 @@ class LiveRun:
         named = () if "any" in options.interfaces else options.interfaces
         own = own_addresses(named) if options.join else frozenset()
         self._give_up_rights()
+        self._check_folders()
         self._start_sinks()
         self._watching = Watching(_Ears(self._sniffer), lambda names: self._engine_options(names, own), self._sinks)
         self._stack.callback(self._watching.close)
@@ -218,6 +229,24 @@ class LiveRun:
             self._told("a hook has a user of its own, so the right to change users is kept, and all others with it")
             return
         drop_privileges(self._options.user)
+        # Parts of both are read only when they are needed.
+        for part in (os.__file__, __file__):
+            if not os.access(part, os.R_OK):
+                who = f"user {self._options.user or os.getuid()}"
+                raise RightsError(f"{who} may not read {part}, part of this program: install it where all may read it")
+
+    def _check_folders(self) -> None:
+        """Raises :class:`WriteError` where files could not be made later on: root without its rights is a user too."""
+        options = self._options
+        folders = [] if options.evidence is None else [Path(options.evidence)]
+        if options.write is not None and (options.rotate_bytes is not None or options.rotate_seconds is not None):
+            folders.append(Path(options.write).parent)
+        for folder in folders:
+            if not os.access(folder, os.W_OK | os.X_OK):
+                who = options.user or f"user {os.getuid()}"
+                raise WriteError(
+                    f"{folder}: {who} may not write there, once other rights are given up; change its owner"
+                )
 
     def _switches_users(self) -> bool:
         if self._options.alerts is None or os.geteuid() != 0 or self._options.user is not None:

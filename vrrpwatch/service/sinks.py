@@ -59,9 +59,10 @@ class _Tally:
 
 
 class Recorder:
-    """Keeps everything in the journal."""
+    """Keeps everything in the journal; :attr:`complete` says after the end whether it did."""
 
     def __init__(self, journal: "Journal", told: Callable[[str], None]) -> None:
+        self.complete = True
         self._journal = journal
         self._told = told
         self._tally = _Tally()
@@ -76,14 +77,21 @@ class Recorder:
         self._tally.told(self._journal.record(news), len(news.events))
 
     def close(self) -> None:
-        if not self._journal.close():
-            self._told(f"the journal could not be written to its end: {self._journal.state.reason}")
+        written = self._journal.close()
+        state = self._journal.state
+        self.complete = written and not state.lost
+        if not written:
+            self._told(f"the journal could not be written to its end: {state.reason}")
+        if state.lost:
+            lost = ", ".join(f"{count:,} {name}" for name, count in sorted(state.lost.items()))
+            self._told(f"the journal lacks what there was no room for, or what the database refused: {lost}")
 
 
 class Teller:
-    """Has alerts decided and delivered."""
+    """Has alerts decided and delivered; :attr:`complete` says after the end whether each is delivered or kept."""
 
     def __init__(self, alerts: "Alerts", told: Callable[[str], None]) -> None:
+        self.complete = True
         self._alerts = alerts
         self._told = told
         self._tally = _Tally()
@@ -107,7 +115,8 @@ class Teller:
         self._alerts.reload(settings)
 
     def close(self) -> None:
-        if not self._alerts.close():
+        self.complete = self._alerts.close()
+        if not self.complete:
             self._told("alerts that were not delivered could not be put on the disk")
 
 
