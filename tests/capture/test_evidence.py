@@ -51,6 +51,16 @@ def test_a_finding_has_one_file(tmp_path: Path) -> None:
     assert kept.settle(at(60)) == []
 
 
+def test_what_an_earlier_run_kept_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "MAX_SAME", 3)
+    for seconds in (10, 20, 30, 40):
+        kept = filled(tmp_path)
+        kept.keep("x", at(seconds), at(seconds))
+        kept.close()
+    firsts = {path.name: instants(path)[0] for path in tmp_path.iterdir()}
+    assert firsts == {"x.pcapng": 0.0, "x-2.pcapng": 10.0, "x-3.pcapng": 30.0}
+
+
 def test_a_name_stays_in_its_folder(tmp_path: Path) -> None:
     folder = tmp_path / "evidence"
     folder.mkdir()

@@ -18,6 +18,8 @@ MAX_FILES = 1000
 MAX_WAITING = 100
 # The name of a file, whatever the finding's id holds; what is cut off is cut at both ends of what Linux allows.
 MAX_NAME = 200
+# The same trouble may come back in another run, and what an earlier one kept stays: up to so many files of one name.
+MAX_SAME = 100
 # What a chunk takes beside its octets: where little comes in at a time, that is most.
 OVERHEAD = 200
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -64,7 +66,10 @@ class Evidence:
             self._held -= len(self._chunks.popleft().blocks) + OVERHEAD
 
     def keep(self, finding: str, first: Instant, last: Instant) -> None:
-        """Asks for a file ``FINDING.pcapng`` with what came from BEFORE ``first`` to AFTER ``last``, once a finding."""
+        """Asks for a file ``FINDING.pcapng`` with what came from BEFORE ``first`` to AFTER ``last``, once a finding.
+
+        Where an earlier run has left one of that name, it is ``FINDING-2.pcapng`` and so on.
+        """
         name = _ODD.sub("_", finding)[:MAX_NAME]
         if name in self._known:
             return
@@ -86,7 +91,7 @@ class Evidence:
         return [path for wanted in due if (path := self._write(wanted)) is not None]
 
     def _write(self, wanted: _Wanted) -> Path | None:
-        path = self._folder / f"{wanted.name}.pcapng"
+        path = self._path(wanted.name)
         partial = path.with_suffix(".part")
         try:
             # Under another name at first, so that whoever looks for evidence finds it whole.
@@ -97,6 +102,14 @@ class Evidence:
         except OSError as error:
             self._alarm(f"{path}: the evidence cannot be written ({error.strerror})")
             return None
+        return path
+
+    def _path(self, name: str) -> Path:
+        path = self._folder / f"{name}.pcapng"
+        for number in range(2, MAX_SAME + 1):
+            if not path.exists():
+                break
+            path = self._folder / f"{name}-{number}.pcapng"
         return path
 
     def _around(self, wanted: _Wanted) -> Iterator[bytes]:
