@@ -173,6 +173,9 @@ def test_the_server_answers_on_loopback_and_closes_cleanly(scraped: Scraped) -> 
         get(server.port)
     with pytest.raises(ExporterError, match=r"192\.0\.2\.1 port 9112: cannot listen"):
         serve(scraped.registry, "192.0.2.1", 9112)
+    for name in ("\udcff", "x" * 70):
+        with pytest.raises(ExporterError, match="no host can have this name"):
+            serve(scraped.registry, name, 9112)
 
 
 def test_clients_that_say_nothing_cannot_take_all_threads(scraped: Scraped, monkeypatch: pytest.MonkeyPatch) -> None:

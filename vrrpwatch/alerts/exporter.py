@@ -70,8 +70,9 @@ class Exporter:
         try:
             family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
             self._server = _Server(address, port, family)
-        except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
+        except (OSError, OverflowError, ValueError) as error:
+            # What no host can be called is refused before anybody is asked.
+            reason = "no host can have this name" if isinstance(error, ValueError) else getattr(error, "strerror", None)
             raise ExporterError(
                 f"{address} port {port}: cannot listen for metrics ({reason or error}); choose another address or port"
             ) from None
