@@ -5,7 +5,6 @@ Two network namespaces and a pair of interfaces between them are made and remove
 
 import argparse
 import contextlib
-import json
 import os
 import platform
 import re
@@ -22,10 +21,14 @@ from tests.lab.waiting import wait_until
 
 ORDINARY, STEADY = 4_000, 50_000
 RATES = (200_000, 400_000, 600_000, 800_000, 1_000_000)
-_WATCHER = (sys.executable, "-m", "tests.bench.live_watcher", "in")
+# As a service runs it: with a journal and metrics.
+_WATCH = (
+    str(Path(sys.executable).with_name("vrrpwatch")),
+    *("watch", "-i", "in", "--output", "none", "--metrics", "0", "--store"),
+)
 _PRINTING = ("tcpdump", "-n", "-i", "in")
 _WRITING = ("tcpdump", "-n", "-i", "in", "-w", "/dev/null", "-Z", "root")
-PROGRAMS: dict[str, Sequence[str]] = {"vrrpwatch": _WATCHER, "tcpdump": _PRINTING, "tcpdump -w": _WRITING}
+PROGRAMS: dict[str, Sequence[str]] = {"vrrpwatch": _WATCH, "tcpdump": _PRINTING, "tcpdump -w": _WRITING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +62,27 @@ def measure(spaces: tuple[str, str], command: Sequence[str], rate: int, seconds:
     """Runs one program on a core of its own, or on the only one, while another sends."""
     cores = sorted(os.sched_getaffinity(0))
     log = folder / "log"
+    if command is _WATCH:
+        command = (*command, str(folder / f"journal-{rate}.db"))
     with log.open("wb") as output:
         watcher = subprocess.Popen(
             ("taskset", "-c", str(cores[-1]), "ip", "netns", "exec", spaces[1], *command),
-            stdout=subprocess.PIPE if command is _WATCHER else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=output,
         )
-        if watcher.stdout is not None:
-            watcher.stdout.readline()
-        else:
-            wait_until(lambda: b"listening on" in log.read_bytes(), at_most=10, what="tcpdump to listen")
+        wait_until(lambda: b"listening on" in log.read_bytes(), at_most=10, what=f"{command[0]} to listen")
         before = _busy(watcher.pid)
         sender = ("taskset", "-c", str(cores[0]), "ip", "netns", "exec", spaces[0], sys.executable)
         kind = "ordinary" if rate == ORDINARY else "adverts"
         arguments = ("-m", "tests.bench.live_sender", "out", str(rate), str(seconds), kind)
         sent = int(subprocess.run((*sender, *arguments), check=True, capture_output=True, text=True).stdout)
         watcher.send_signal(signal.SIGINT)
-        words = watcher.stdout.read().decode() if watcher.stdout is not None else ""
         _, _, usage = os.wait4(watcher.pid, 0)
         watcher.returncode = 0
-    if words:
-        figures = json.loads(words)
-        return Measured(sent, sent - figures["packets"], figures["busy"] / seconds)
     # What it had not come to when it was told to end is not lost.
-    dropped = re.search(rb"(\d+) packets? dropped by kernel", log.read_bytes())
-    return Measured(sent, int(dropped[1]) if dropped else sent, (usage.ru_utime + usage.ru_stime - before) / seconds)
+    dropped = re.search(rb"([\d,]+) packets? dropped by kernel|kernel dropped ([\d,]+)", log.read_bytes())
+    lost = sent if dropped is None else int((dropped[1] or dropped[2]).replace(b",", b""))
+    return Measured(sent, lost, (usage.ru_utime + usage.ru_stime - before) / seconds)
 
 
 def _busy(pid: int) -> float:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A group of which nothing changes is told anew this often, for its counts.
 REFRESH: Final = 10 * NANOSECONDS
+# What is known and only goes on is told this often: a network with many faults shall not keep everybody busy.
+GROWTH: Final = 5 * NANOSECONDS
 # Events that a screen can show; a store keeps them all.
 MAX_EVENTS: Final = 10_000
 # Advertisements that are kept whole, of all groups together, and how many of them are looked through for those of one.
@@ -76,7 +78,9 @@ class Monitor:
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._fresh: list[Event] = []
         self._worst: dict[GroupKey, dict[str, Finding]] = {}
+        # Findings that have not been told as they are now, and when each was told last.
         self._grown: dict[str, Finding] = {}
+        self._found: dict[str, Instant] = {}
         self._recent: deque[_Recent] = deque()
         self._kept = 0
 
@@ -124,7 +128,7 @@ class Monitor:
         told = News(
             now=self._engine.now,
             events=tuple(self._fresh),
-            findings=tuple(self._grown.values()),
+            findings=self._due_findings(now),
             groups=groups,
             seconds=self._pulse.over(now),
             totals=self._engine.totals,
@@ -132,8 +136,20 @@ class Monitor:
             evicted=self._engine.evicted,
         )
         self._fresh.clear()
-        self._grown.clear()
         return told
+
+    def _due_findings(self, now: Instant | None) -> tuple[Finding, ...]:
+        """What was not told of yet, or not for a while; all with ``None``."""
+        at = self._engine.now
+        due = {
+            name: finding
+            for name, finding in self._grown.items()
+            if now is None or not 0 <= at - self._found.get(name, -GROWTH) < GROWTH
+        }
+        for name in due:
+            del self._grown[name]
+            self._found[name] = at
+        return tuple(due.values())
 
     def _digest(self) -> None:
         events = self._engine.take_events()

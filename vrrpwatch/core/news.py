@@ -24,8 +24,9 @@ class Second(NamedTuple):
 class News(NamedTuple):
     """All that became certain since it was asked for last.
 
-    ``findings`` are those raised or grown since then, as they are now; they are copies, and :attr:`Finding.id` tells
-    which are the same.  ``groups`` are the groups heard since then.  ``dropped`` is how many packets the capture has
+    ``findings`` are those raised since then, and those that grew and were not told for some seconds; they are copies,
+    and :attr:`Finding.id` tells which are the same.  ``groups`` are those that changed, and those that were heard and
+    not told for some seconds.  ``dropped`` is how many packets the capture has
     lost so far.
     """
 
