@@ -68,6 +68,7 @@ def test_an_interface_that_goes_and_comes_is_followed(lan: Wire) -> None:
     assert got.names == ["eth0"]
     assert told == waiting
     assert opened == ["eth0", "eth0"]
+    assert [(loss.interface, loss.count) for batch in got.batches for loss in batch.losses] == [(0, 1)]
 
 
 def test_a_missing_interface_is_waited_for(lan: Wire) -> None:
@@ -155,8 +156,11 @@ def test_a_link_that_is_down_is_told_and_watched_again(lan: Wire) -> None:
             sent.append("sent")
         return count == 1
 
-    assert heard(sniffer, act).contents == [ADVERT]
+    got = heard(sniffer, act)
+    assert got.contents == [ADVERT]
     assert told == ["eth0: is watched", "eth0: is down; it is watched as soon as it is up", "eth0: is watched"]
+    # Silence while nothing can be heard proves nothing, and once is enough to say so.
+    assert [(loss.interface, loss.count) for batch in got.batches for loss in batch.losses] == [(0, 1)]
 
 
 def test_a_clock_that_is_set_back_holds_nothing_up(lan: Wire) -> None:

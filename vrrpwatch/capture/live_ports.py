@@ -158,6 +158,7 @@ class NamedPort(_Base):
         super().__init__(settings)
         self.name = name
         self._index = 0
+        self._hears = False
         self._described: list[int] = []
 
     def open(self) -> None:
@@ -167,6 +168,7 @@ class NamedPort(_Base):
         else:
             self._watch(link)
             self._say(_state(link))
+            self._hears = link.up
 
     def follow(self) -> None:
         self._clear()
@@ -182,6 +184,7 @@ class NamedPort(_Base):
                 self._ring = None
                 self._watch(link)
             self._say(_state(link))
+            self._heard(link.up)
         elif self._ring is not None:
             other = name_of(self._index)
             if other is not None:
@@ -189,6 +192,13 @@ class NamedPort(_Base):
             else:
                 self._ring = None
                 self._say(f"{self.name}: has gone; it is waited for")
+                self._heard(False)
+
+    def _heard(self, hears: bool) -> None:
+        """Whether anything can be heard from now on: who cannot knows nothing of the silence that begins."""
+        if self._hears and not hears:
+            self.missed()
+        self._hears = hears
 
     def _watch(self, link: Link) -> None:
         self._index = link.number
