@@ -224,6 +224,11 @@ def test_a_name_that_no_interface_can_have(name: str) -> None:
         Sniffer([name], program=PROGRAM)
 
 
+def test_a_name_that_is_no_text() -> None:
+    with pytest.raises(CaptureError, match="is no UTF-8, and can only be watched with -i any"):
+        Sniffer(["\udcff"], program=PROGRAM)
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_promiscuous_or_not(lan: Wire, wanted: bool) -> None:
     sniffer = listening(["eth0"], promiscuous=wanted)

@@ -91,6 +91,11 @@ class Sniffer:
         wrong = next((name for name in interfaces if not is_name(name)), None)
         if wrong is not None or not interfaces:
             raise CaptureError(f"{wrong or '-i'}: no interface can have this name; `ip link` shows those there are")
+        for name in interfaces:
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise CaptureError(f"{name}: is no UTF-8, and can only be watched with -i any") from None
         self.drops = 0
         self.settled_until: Instant = 0
         self._clock = clock
