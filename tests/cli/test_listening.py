@@ -52,12 +52,33 @@ def test_interfaces_are_listed(run: Run) -> None:
     assert {"lo", "any"} <= set(result.stdout.split())
 
 
+@pytest.fixture
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrrpwatch.cli.live.need_terminal", lambda _instead: None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [
+        (("-i", "lo"), "vrrpwatch watch -i"),
+        (("-r", "none.pcap"), "vrrpwatch analyze"),
+        (("--store", "none.db"), "vrrpwatch store"),
+    ],
+)
+def test_no_screen_is_drawn_into_a_pipe(run: Run, arguments: tuple[str, ...], instead: str) -> None:
+    result = run("live", *arguments)
+    assert result.exit_code == Exit.USAGE
+    assert result.stderr == (f"vrrpwatch: live needs a terminal, and standard input is none; see '{instead}' instead\n")
+
+
+@pytest.mark.usefixtures("on_a_terminal")
 def test_a_capture_that_is_not_there_cannot_be_played(run: Run, tmp_path: Path) -> None:
     result = run("live", "-r", str(tmp_path / "none.pcap"))
     assert result.exit_code == Exit.UNREADABLE
     assert "none.pcap" in result.stderr
 
 
+@pytest.mark.usefixtures("on_a_terminal")
 def test_a_store_that_is_not_there_cannot_be_shown(run: Run, tmp_path: Path) -> None:
     result = run("live", "--store", str(tmp_path / "none.db"))
     assert result.exit_code == Exit.SINK

@@ -11,7 +11,7 @@ from vrrpwatch.capture.session import WANTED
 from vrrpwatch.capture.sources import read_here
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.model import NANOSECONDS, GroupKey, Severity
-from vrrpwatch.core.monitor import Monitor
+from vrrpwatch.core.monitor import MAX_RHYTHMS, Monitor
 
 KEY = GroupKey("eth0", "vrrp", 4, 1, "224.0.0.18")
 CHANGE: Case = {
@@ -126,6 +126,31 @@ def test_jitter_is_how_far_gaps_stray(tmp_path: Path) -> None:
         (row,) = uneven.until(seconds).rows()
     # The gaps are 1.0 and 1.4 s; the first stray is 0, and the second counts for a sixteenth.
     assert row.jitter == pytest.approx(0.4 / 16)
+
+
+def test_of_several_voices_the_masters_own_jitter_counts(tmp_path: Path) -> None:
+    stage = Stage(
+        {
+            "hear": [
+                {"who": "A", "from": 0.0, "count": 20, "priority": 200},
+                {"who": "B", "at": [5.5 + 1.3 * number for number in range(8)], "priority": 100},
+            ]
+        },
+        tmp_path,
+    )
+    rows = [row for tenths in range(0, 160, 5) for row in stage.until(tenths / 10).rows()]
+    assert (rows[-1].state, str(rows[-1].master)) == ("contested", "192.0.2.1")
+    assert rows[-1].jitter == pytest.approx(0.0)
+
+
+def test_forged_speakers_do_not_pile_up(tmp_path: Path) -> None:
+    hosts = [{"who": who, "at": [0.1 * number]} for number, who in enumerate("ABCDEF")]
+    stage = Stage({"hear": [*hosts, {"who": "A", "at": [1.0, 2.5]}]}, tmp_path)
+    for seconds in (0.9, 1.9, 2.9):
+        (row,) = stage.until(seconds).rows()
+        assert [len(known) for known in stage.monitor._rhythms.values()] == [MAX_RHYTHMS]
+    # The first of A's gaps is not known, for four others were heard meanwhile; the second is half a second too long.
+    assert (str(row.master), row.jitter) == ("192.0.2.1", pytest.approx(0.5))
 
 
 def test_forged_groups_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """``vrrpwatch live``: the dashboard over an interface, a recording or a store."""
 
 import getpass
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Show what goes on.")
 @listening_options
 @click.option("-r", "--read", metavar="FILE", multiple=True, type=CAPTURE, help="Play a capture (may be repeated).")
-@setting("--speed", type=click.FloatRange(0.1, 10_000), default=1.0, show_default=True, help="How fast to play it.")
+@setting("--speed", type=click.FloatRange(0.0625, 10_000), default=1.0, show_default=True, help="How fast to play it.")
 @setting("--store", metavar="URL", help="Show all sensors of a journal (a file or postgresql://…).")
 @setting("--theme", metavar="NAME", help="The colours; those that suit the terminal without it.")
 @setting(
@@ -75,6 +76,13 @@ def live(
     ctx.exit(code)
 
 
+def need_terminal(instead: str) -> None:
+    """Refuses to draw into a pipe or a file: Textual reads keys from standard input and draws on standard error."""
+    for name, stream in (("input", sys.stdin), ("output", sys.stdout), ("error", sys.stderr)):
+        if stream is None or not stream.isatty():
+            raise Failure(f"live needs a terminal, and standard {name} is none; see {instead!r} instead", Exit.USAGE)
+
+
 def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str, Any]) -> int:
     from vrrpwatch.capture.errors import CaptureError
     from vrrpwatch.dashboard.run import run
@@ -83,6 +91,7 @@ def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str,
     options = live_options(given, expression)
     if options.write == "-":
         raise click.UsageError("-w - would write into the picture; name a file")
+    need_terminal("vrrpwatch watch -i")
     lines: list[str] = []
     watched = LiveRun(options, lines.append)
     try:
@@ -116,6 +125,7 @@ def _play(paths: tuple[str, ...], speed: float, given: dict[str, Any], looks: di
 
     if any(map(reads_once, paths)):
         raise click.UsageError("a recording is read again when it is wound back; give a file instead of a pipe")
+    need_terminal("vrrpwatch analyze")
     policy, keys, budget, reveal = _judging(given)
     with ReadingProgress() as progress:
         whole = analyse(paths, Options(None, policy, keys, budget, 1, reveal), progress)
@@ -158,6 +168,7 @@ def _fleet(url: str, looks: dict[str, Any]) -> int:
     from vrrpwatch.service.fleet import FleetRun
     from vrrpwatch.store.places import StoreError
 
+    need_terminal("vrrpwatch store")
     with starting():
         watched = FleetRun(url, getpass.getuser())
     try:

@@ -39,13 +39,14 @@ SHOWN: Final = 32
 ACTIVE: Final = 300 * NANOSECONDS
 # The weight of the newest gap (RFC 3550 §6.4.1 smooths jitter so).
 SMOOTHING: Final = 16
+# Speakers of a group whose rhythm is followed; who forges more of them makes the one quiet for longest go.
+MAX_RHYTHMS: Final = 4
 
 
 @dataclass(slots=True)
 class _Rhythm:
-    """How regularly a group's master advertises."""
+    """How regularly a speaker advertises."""
 
-    speaker: SpeakerKey
     last: Instant
     jitter: Seconds | None = None
 
@@ -66,7 +67,7 @@ class Monitor:
         self._engine = Engine(replace(options, live=True))
         self._engine.listener = self._heard
         self._pulse = Pulse()
-        self._rhythms: dict[GroupKey, _Rhythm] = {}
+        self._rhythms: dict[GroupKey, dict[SpeakerKey, _Rhythm]] = {}
         self._rows: dict[GroupKey, GroupRow] = {}
         self._keys: list[GroupKey] = []
         # Heard or changed since the rows were asked for, since a group was told of, and changed since then.
@@ -177,9 +178,13 @@ class Monitor:
         if key not in self._rows:
             self._admit(key)
         self._pulse.beat(key, piece.first, piece.last, piece.adverts)
-        rhythm = self._rhythms.get(key)
-        if rhythm is None or rhythm.speaker != advert.speaker:
-            self._rhythms[key] = _Rhythm(advert.speaker, piece.last)
+        # Where several speak they are followed one by one: between two voices there is no interval.
+        rhythms = self._rhythms.setdefault(key, {})
+        rhythm = rhythms.get(advert.speaker)
+        if rhythm is None:
+            if len(rhythms) >= MAX_RHYTHMS:
+                del rhythms[min(rhythms, key=lambda speaker: rhythms[speaker].last)]
+            rhythms[advert.speaker] = _Rhythm(piece.last)
             return
         gap = max(piece.greatest_gap, piece.first - rhythm.last) / NANOSECONDS
         strayed = abs(gap - advert.interval)
@@ -251,7 +256,9 @@ class Monitor:
         standing, before = self._engine.standing(key), self._rows.get(key)
         if standing is None or before is None:
             return
-        rhythm = self._rhythms.get(key)
+        # The master's; of two hosts with its address, the one heard last.
+        own = [rhythm for speaker, rhythm in self._rhythms.get(key, {}).items() if speaker.ip == standing.master]
+        rhythm = max(own, key=lambda rhythm: rhythm.last, default=None)
         self._rows[key] = GroupRow(
             key,
             standing.state,

@@ -41,7 +41,7 @@ class News(NamedTuple):
 
 
 class GroupRow(NamedTuple):
-    """One line of an overview; ``jitter`` is how far the newest gaps strayed from the interval."""
+    """One line of an overview; ``jitter`` is how far the master's newest gaps strayed from its interval."""
 
     key: GroupKey
     state: GroupState
