@@ -159,6 +159,10 @@ def test_a_mask_is_consistent_and_leaves_what_tells_nothing() -> None:
     mask.on = True
     assert [mask.ip(ip(A)), mask.ip(ip(B)), mask.ip(ip(A))] == ["IPv4-1", "IPv4-2", "IPv4-1"]
     assert mask.mac("52:54:00:AA:00:02") == "MAC-1"
+    assert [mask.mac("ff:ff:ff:ff:ff:ff"), mask.text("to 01:00:5E:00:00:12")] == [
+        "ff:ff:ff:ff:ff:ff",
+        "to 01:00:5e:00:00:12",
+    ]
     assert mask.name("eth0/10") == "seg-1"
     sentence = f"{B} (52-54-00-aa-00-02) on eth0/10 at 12:00:01, fe80::1 to 224.0.0.18 and ff02::12; eth0 is meth0 not"
     assert mask.text(sentence) == (
@@ -221,6 +225,12 @@ def test_the_drops_are_the_last_to_go(width: int, kept: list[str]) -> None:
     line = "".join(piece for piece, _ in title_line(status, width))
     assert width_of(line) == width
     assert [word for word in ("FROZEN", "MASKED", "drops", "12:10:00") if word in line] == kept
+
+
+def test_a_frozen_recording_that_was_wound_back_counts_nothing_heard_since() -> None:
+    status = Status("x.pcap", at(590), 0, 4, 1, 0, 0, frozen=at(600), frozen_adverts=10)
+    line = "".join(piece for piece, _ in title_line(status, 80))
+    assert " FROZEN  drops 0 " in line
 
 
 def test_themes_suit_the_terminal_and_know_every_style() -> None:

@@ -43,7 +43,9 @@ def title_line(status: Status, width: int) -> Line:
     marks: list[tuple[int, int, Span]] = []
     if status.frozen is not None:
         more = status.adverts - status.frozen_adverts
-        marks.append((1, 0, (f" FROZEN {words.age(status.frozen, status.now)} +{more:,} adverts ", "notice")))
+        # A recording may have been wound back since.
+        since = f"{words.age(status.frozen, status.now)} +{more:,} adverts " if more >= 0 else ""
+        marks.append((1, 0, (f" FROZEN {since}", "notice")))
     if status.masked:
         marks.append((2, 1, (" MASKED ", "notice")))
     if status.ended:

@@ -41,7 +41,7 @@ class Mask:
         """A hardware address as it is shown; a dash for none."""
         if mac is None:
             return "-"
-        return self._hidden("MAC", mac.lower()) if self.on else safe_text(mac)
+        return self._mac(mac.lower()) if self.on else safe_text(mac)
 
     def name(self, segment: str) -> str:
         """A segment's, interface's or sensor's name as it is shown."""
@@ -72,8 +72,14 @@ class Mask:
 
     def _found(self, match: re.Match[str]) -> str:
         if match.lastgroup == "mac":
-            return self._hidden("MAC", match.group().lower().replace("-", ":"))
+            return self._mac(match.group().lower().replace("-", ":"))
         return self._address(match.group())
+
+    def _mac(self, mac: str) -> str:
+        # The group bit (IEEE 802, clause 8.2.2): broadcast and multicast belong to no host.
+        if mac[1:2] in "13579bdf":
+            return safe_text(mac)
+        return self._hidden("MAC", mac)
 
     def _address(self, text: str) -> str:
         try:

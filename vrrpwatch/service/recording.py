@@ -21,7 +21,7 @@ from vrrpwatch.core.monitor import Monitor
 from vrrpwatch.service.shared import SharedView
 
 # Speeds that a person asks for; 1 is the capture's own.
-SLOWEST: Final = 0.1
+SLOWEST: Final = 1 / 16
 FASTEST: Final = 10_000.0
 # So many steps a recording is heard in at least, where it is long enough: what is counted, is counted at its time.
 STEPS: Final = 1_000
@@ -72,7 +72,6 @@ class Recording:
         self._step = min(max((total_size(paths) or 0) // STEPS, SHORTEST_STEP), LONGEST_STEP)
         self.first = min((source.first for source in whole.sources if source.first is not None), default=0)
         self.last = max((source.last for source in whole.sources if source.last is not None), default=self.first)
-        self.marks: tuple[Instant, ...] = tuple(event.at for event in whole.events)
         self.lock: Final = RLock()
         self._wanted: Instant = self.first
         self._position: Instant = self.first
