@@ -111,6 +111,7 @@ def watch(
     run = LiveRun(options, tell, sinks)
     pulse.run = run
     with _Signals(run, given["policy"], supervisor, tell) as signals:
+        pulse.between = signals.heed
         try:
             with starting():
                 run.open()
@@ -129,15 +130,20 @@ def watch(
 
 
 class _Pulse:
-    """Shows systemd that the loop goes round, and ends the run after so many packets."""
+    """What is done each time the loop goes round.
+
+    It shows systemd that it does, ends the run after so many packets, and calls ``between``, when nothing is half done.
+    """
 
     def __init__(self, supervisor: "Supervisor", count: int | None) -> None:
         self._supervisor = supervisor
         self._count = count
         self._beat = self._said = 0.0
         self.run: LiveRun
+        self.between: Callable[[], None]
 
     def tell(self, news: "News") -> None:
+        self.between()
         now = time.monotonic()
         if self._supervisor.watchdog is not None and now - self._beat >= self._supervisor.watchdog / 2:
             self._beat = now
@@ -153,7 +159,7 @@ class _Pulse:
 
 
 class _Signals:
-    """While entered, SIGINT and SIGTERM end the run and SIGHUP has it read its settings again."""
+    """While entered, SIGINT and SIGTERM end the run, and SIGHUP has it read its settings again at :meth:`heed`."""
 
     def __init__(
         self, run: "LiveRun", policy: str | None, supervisor: "Supervisor", tell: Callable[[str], None]
@@ -163,6 +169,7 @@ class _Signals:
         self._supervisor = supervisor
         self._tell = tell
         self._before: dict[int, Any] = {}
+        self._outdated = False
         self.interrupted = False
 
     def __enter__(self) -> "_Signals":
@@ -179,6 +186,14 @@ class _Signals:
         self._run.stop()
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        # A signal comes in the middle of anything, be it the very engine or the alerts that are to change.
+        self._outdated = True
+
+    def heed(self) -> None:
+        """Reads the settings again where that was asked for since."""
+        if not self._outdated:
+            return
+        self._outdated = False
         from vrrpwatch.alerts.settings import AlertSettingsError
         from vrrpwatch.alerts.sinks.base import SinkError
         from vrrpwatch.cli.settings import SettingsError, load_policy

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # How much of what passed is held, for the packets that came before a finding was certain.
 EVIDENCE_BYTES: Final = 64 << 20
 MEGABYTE: Final = 1 << 20
+# Seconds between two looks at what came in: an alert is to be told within one, and every look costs.
+INTERVAL: Final = 0.4
 
 Told = Callable[[str], None]
 
@@ -96,6 +98,7 @@ class LiveRun:
         self._recorder: Recorder | None = None
         self._writer: Writer | None = None
         self._watching: Watching | None = None
+        self._stopped = False
         self.sensor = options.sensor or socket.gethostname()
 
     @property
@@ -153,12 +156,15 @@ class LiveRun:
             snaplen=options.snaplen,
             promiscuous=options.promiscuous,
             size=size,
+            interval=INTERVAL,
             sinks=byte_sinks,
             told=self._told,
             opened=memberships.join,
         )
         self._stack.callback(self._sniffer.close)
         self._sniffer.open()
+        if self._stopped:
+            self._sniffer.stop()
         named = () if "any" in options.interfaces else options.interfaces
         own = own_addresses(named) if options.join else frozenset()
         self._give_up_rights()
@@ -201,7 +207,8 @@ class LiveRun:
         return ", ".join(parts)
 
     def stop(self) -> None:
-        """Ends the run soon; may be called from anywhere."""
+        """Ends the run soon, or as soon as it begins; may be called from anywhere."""
+        self._stopped = True
         if self._sniffer is not None:
             self._sniffer.stop()
 

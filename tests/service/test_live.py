@@ -1,0 +1,88 @@
+"""A live run and the signals that come while it begins and goes on, in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen")
+
+COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
+ALERTS = 'version = 1\n[[sink]]\nname = "{}"\ntype = "journald"\n'
+STOPPED = """
+from vrrpwatch.service.live import LiveOptions, LiveRun
+run = LiveRun(LiveOptions(("lo",)), print)
+run.stop()
+run.open()
+run.run()
+run.close()
+print(run.complete)
+"""
+
+
+def test_a_run_that_is_stopped_before_it_begins_ends_at_once() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout.splitlines() == ["lo: is watched", "True"], done.stderr
+
+
+class Watch:
+    """A watch of the loopback; :meth:`until` waits for what it says."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.log = folder / "log"
+        with self.log.open("w") as log:
+            command = [COMMAND, "watch", "-i", "lo", "--output", "none", *options]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def until(self, text: str) -> None:
+        wait_until(lambda: text in self.log.read_text(), at_most=30, what=text, seen=self.log.read_text)
+
+    def said(self) -> list[str]:
+        return [line.removeprefix("vrrpwatch: ") for line in self.log.read_text().splitlines()]
+
+    def stop(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    (tmp_path / "alerts.toml").write_text(ALERTS.format("first"))
+    (tmp_path / "policy.toml").write_text("version = 1\n")
+    watch = Watch(
+        tmp_path,
+        *("--alerts", str(tmp_path / "alerts.toml"), "--outbox", str(tmp_path / "outbox.db")),
+        *("--policy", str(tmp_path / "policy.toml")),
+    )
+    watch.until("listening on lo")
+    yield watch
+    watch.process.kill()
+    watch.process.wait(timeout=10)
+
+
+def test_settings_are_read_again_and_wrong_ones_left_alone(watch: Watch, tmp_path: Path) -> None:
+    for name, wrong, right in (("alerts", "version = 2\n", ALERTS.format("second")), ("policy", "=", "version = 1\n")):
+        path = tmp_path / f"{name}.toml"
+        before = len(watch.said())
+        path.write_text(wrong)
+        watch.process.send_signal(signal.SIGHUP)
+        watch.until(f"{path}: ")
+        path.write_text(right)
+        watch.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: watch.said()[-1] == "settings read again", at_most=30, what=name, seen=watch.log.read_text)
+        refused, why, *_ = watch.said()[before:]
+        assert refused == "the settings stay as they were, for:"
+        assert why.startswith(f"{path}: ")
+    assert watch.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_how_it_was_ended_is_in_the_exit_code(watch: Watch, number: int, code: int) -> None:
+    assert watch.stop(number) == code
+    assert " packets heard, " in watch.said()[-1]
