@@ -227,6 +227,19 @@ def test_the_drops_are_the_last_to_go(width: int, kept: list[str]) -> None:
     assert [word for word in ("FROZEN", "MASKED", "drops", "12:10:00") if word in line] == kept
 
 
+def test_before_anything_is_heard_there_is_no_time() -> None:
+    line = "".join(piece for piece, _ in title_line(Status("eth0", 0, 0, 0, 0, 0, 0), 80))
+    assert line.split() == ["eth0", "drops", "0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0, "0s"), (0.000412, "412µs"), (0.0009996, "1ms"), (0.0123, "12.3ms"), (0.5, "0.5s"), (1.0, "1s")],
+)
+def test_jitter_fits_its_column_with_its_unit(value: float | None, text: str) -> None:
+    assert words.short(value) == text
+
+
 def test_a_frozen_recording_that_was_wound_back_counts_nothing_heard_since() -> None:
     status = Status("x.pcap", at(590), 0, 4, 1, 0, 0, frozen=at(600), frozen_adverts=10)
     line = "".join(piece for piece, _ in title_line(status, 80))

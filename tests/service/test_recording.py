@@ -11,7 +11,7 @@ from vrrpwatch.core.analysis import Analysis
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Loss
 from vrrpwatch.core.model import NANOSECONDS
-from vrrpwatch.service.recording import Recording
+from vrrpwatch.service.recording import BEAT, REST, Recording
 
 
 def engine_options(names: Names, losses: tuple[Loss, ...]) -> EngineOptions:
@@ -125,3 +125,24 @@ def test_it_plays_by_itself_until_it_is_closed(captures: Path) -> None:
     thread.join()
     recording.close()
     assert recording.view.totals == whole.totals
+
+
+def test_who_looks_gets_a_turn_while_much_is_heard(captures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrrpwatch.service.recording.STRETCH", 1.0)
+    path = str(captures / "keepalived-crash.pcap")
+    # Each look at the clock finds that a second has passed.
+    recording = Recording(
+        [path], analyse([path], Options()).analysis, engine_options, speed=1e4, clock=iter(range(1_000_000)).__next__
+    )
+    waits: list[float | None] = []
+
+    class Closing(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            if timeout == BEAT:
+                self.set()
+            return True
+
+    recording.run(Closing())
+    recording.close()
+    assert set(waits) == {REST, BEAT}

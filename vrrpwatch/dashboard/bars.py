@@ -53,8 +53,10 @@ def title_line(status: Status, width: int) -> Line:
     lost = status.dropped > 0
     marks.append((0, 3, (f" {'▲ ' if lost else ''}drops {status.dropped:,} ", "alarm" if lost else "")))
     shown = status.now if status.frozen is None else status.frozen
-    marks.append((4, 4, (f"{date(shown)} " if width >= 72 else "", "")))
-    marks.append((3, 5, (f"{clock(shown, 0)}Z ", "bold")))
+    if shown:
+        # Until something is heard there is no time.
+        marks.append((4, 4, (f"{date(shown)} " if width >= 72 else "", "")))
+        marks.append((3, 5, (f"{clock(shown, 0)}Z ", "bold")))
     kept: list[tuple[int, int, Span]] = []
     for mark in sorted(marks, key=lambda mark: mark[0]):
         if sum(width_of(one[2][0]) for one in kept) + width_of(mark[2][0]) <= width:

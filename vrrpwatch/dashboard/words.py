@@ -71,5 +71,9 @@ def age(at: Instant, now: Instant) -> str:
 
 @lru_cache(maxsize=4_096)
 def short(value: Seconds | None) -> str:
-    """An interval or a jitter in a narrow column: ``1s``, ``0.4ms``; a dash where it is unknown."""
-    return "-" if value is None else duration(value).replace(" ", "")
+    """An interval or a jitter in a narrow column: ``1s``, ``4.2ms``, ``412µs``; a dash where it is unknown."""
+    if value is None:
+        return "-"
+    if 0 < value < 0.0009995:
+        return f"{value * 1e6:.0f}µs"
+    return duration(value).replace(" ", "")

@@ -29,6 +29,9 @@ SHORTEST_STEP: Final = 512
 LONGEST_STEP: Final = 1 << 20
 # How often what plays moves on.
 BEAT: Final = 0.05
+# How long hearing may go on before whoever waits for the lock gets it (locks are not fair), and for how long it rests.
+STRETCH: Final = 0.005
+REST: Final = 0.0005
 
 OptionsOf = Callable[[Names, tuple[Loss, ...]], EngineOptions]
 
@@ -114,13 +117,14 @@ class Recording:
 
     def run(self, closing: Flag) -> None:
         """Plays and seeks until ``closing`` is set; raises ``CaptureError`` where a capture is gone."""
-        before = self._clock()
+        before = rested = self._clock()
         while not closing.is_set():
             now = self._clock()
             behind = self.move((now - before) * self._speed if self._playing else 0.0)
             before = now
-            if not behind:
-                closing.wait(BEAT)
+            if not behind or now - rested >= STRETCH:
+                closing.wait(REST if behind else BEAT)
+                rested = self._clock()
 
     def close(self) -> None:
         """Lets go of the captures."""
