@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.lab.network import run
 from tests.lab.waiting import wait_until
 
 ORDINARY, STEADY = 4_000, 50_000
+# Seconds for a program to have begun, or to have come to what was sent last.
+SETTLE = 1.0
 RATES = (200_000, 400_000, 600_000, 800_000, 1_000_000)
 # As a service runs it: with a journal and metrics.
 _WATCH = (
@@ -71,18 +74,21 @@ def measure(spaces: tuple[str, str], command: Sequence[str], rate: int, seconds:
             stderr=output,
         )
         wait_until(lambda: b"listening on" in log.read_bytes(), at_most=10, what=f"{command[0]} to listen")
+        # What it costs to begin and to end is not what it costs to go on.
+        time.sleep(SETTLE)
         before = _busy(watcher.pid)
         sender = ("taskset", "-c", str(cores[0]), "ip", "netns", "exec", spaces[0], sys.executable)
         kind = "ordinary" if rate == ORDINARY else "adverts"
         arguments = ("-m", "tests.bench.live_sender", "out", str(rate), str(seconds), kind)
         sent = int(subprocess.run((*sender, *arguments), check=True, capture_output=True, text=True).stdout)
+        time.sleep(SETTLE)
+        spent = _busy(watcher.pid) - before
         watcher.send_signal(signal.SIGINT)
-        _, _, usage = os.wait4(watcher.pid, 0)
-        watcher.returncode = 0
+        watcher.wait()
     # What it had not come to when it was told to end is not lost.
     dropped = re.search(rb"([\d,]+) packets? dropped by kernel|kernel dropped ([\d,]+)", log.read_bytes())
     lost = sent if dropped is None else int((dropped[1] or dropped[2]).replace(b",", b""))
-    return Measured(sent, lost, (usage.ru_utime + usage.ru_stime - before) / seconds)
+    return Measured(sent, lost, spent / seconds)
 
 
 def _busy(pid: int) -> float:

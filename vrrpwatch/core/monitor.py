@@ -167,8 +167,9 @@ class Monitor:
             self._grown[name] = finding
             if finding.group is not None:
                 self._worst.setdefault(finding.group, {})[name] = finding
-                self._changed.add(finding.group)
                 self._dirty.add(finding.group)
+                if name not in self._found:
+                    self._changed.add(finding.group)
 
     def _heard(self, piece: Piece) -> None:
         advert = piece.content.advert
