@@ -131,6 +131,18 @@ def test_rates_are_those_of_whole_seconds(url: str) -> None:
     fleet.close()
 
 
+def test_what_is_too_young_to_be_rolled_up_is_shown_by_its_seconds(url: str) -> None:
+    tell(url, "berlin", news(9, seconds=(second(5, 2, 120), second(7, 3, 180), second(7, 10, 1000, to="239.1.1.1"))))
+    fleet = Fleet(url, clock=clock)
+    loud, quiet = fleet.multicast()
+    assert (loud.destination, loud.packets, loud.bytes) == ("239.1.1.1", 10, 1000)
+    assert (quiet.segment, quiet.packets, quiet.bytes) == ("berlin:eth0", 5, 300)
+    # Three seconds from the first of them to the end of the last.
+    assert quiet.packets_per_second == (5 / 3, 3)
+    assert quiet.bits_per_second == (300 * 8 / 3, 180 * 8)
+    fleet.close()
+
+
 def test_multicast_is_that_of_the_last_day(url: str) -> None:
     tell(
         url,

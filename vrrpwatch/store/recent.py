@@ -55,11 +55,15 @@ class Heartbeats:
 
 
 class RecentVolume(NamedTuple):
-    """``seconds``: packets and bytes by (segment, destination) and second; ``flows``: the last day, loudest first."""
+    """``seconds``: packets and bytes by (segment, destination) and second; ``flows``: the last day, loudest first.
+
+    Flows of which no minute is rolled up yet come last, as their seconds tell of them.
+    """
 
     seconds: Mapping[tuple[str, str], Mapping[int, Counts]] = {}
     newest: int = 0
     flows: tuple[VolumeInfo, ...] = ()
+    day: tuple[VolumeInfo, ...] = ()
     rolled: int = -1
 
     def rates(self, segment: str, destination: str | None) -> list[Counts]:
@@ -103,11 +107,39 @@ class RecentVolume(NamedTuple):
                 flow = (f"{sensors.get(sensor, '?')}:{segment}", destination)
                 seconds.setdefault(flow, {})[at] = (packets, octets)
         rolled = connection.execute(select(func.max(RollupRow.minutes_from))).scalar() or 0
-        flows = self.flows if rolled == self.rolled else _day(connection, sensors, second)
-        return RecentVolume(seconds, newest, flows, rolled)
+        day = self.day if rolled == self.rolled else _day(connection, sensors, second)
+        return RecentVolume(seconds, newest, (day + _young(seconds, day))[:MAX_SHOWN], day, rolled)
 
 
 _NONE: Final = (0, 0)
+
+
+def _young(
+    seconds: Mapping[tuple[str, str], Mapping[int, Counts]], known: tuple[VolumeInfo, ...]
+) -> tuple[VolumeInfo, ...]:
+    """The flows that are not ``known``, loudest first."""
+    told = {(info.segment, info.destination) for info in known}
+    found = [_from_seconds(*flow, counts) for flow, counts in seconds.items() if flow not in told]
+    return tuple(sorted(found, key=lambda info: (-info.bytes, info.segment, info.destination)))
+
+
+def _from_seconds(segment: str, destination: str, counts: Mapping[int, Counts]) -> VolumeInfo:
+    first, end = min(counts), max(counts) + 1
+    packets, octets = (sum(count[column] for count in counts.values()) for column in (0, 1))
+    return VolumeInfo(
+        segment=segment,
+        destination=destination,
+        protocol="",
+        packets=packets,
+        bytes=octets,
+        sources=(),
+        first=first * NANOSECONDS,
+        last=end * NANOSECONDS,
+        packets_per_second=Rate(packets / (end - first), max(count[0] for count in counts.values())),
+        bits_per_second=Rate(octets * 8 / (end - first), max(count[1] for count in counts.values()) * 8),
+        bucket=BUCKET,
+        series=(),
+    )
 
 
 def _day(connection: Connection, sensors: Mapping[int, str], now: int) -> tuple[VolumeInfo, ...]:
