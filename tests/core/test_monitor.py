@@ -126,6 +126,11 @@ def test_jitter_is_how_far_gaps_stray(tmp_path: Path) -> None:
         (row,) = uneven.until(seconds).rows()
     # The gaps are 1.0 and 1.4 s; the first stray is 0, and the second counts for a sixteenth.
     assert row.jitter == pytest.approx(0.4 / 16)
+    # Heard in one piece its greatest gap counts, once; and how often a group that is lost by now advertised is known.
+    (row,) = Stage({"hear": [{"who": "A", "at": [0.0, 1.0, 2.4]}]}, tmp_path).until(2.5).rows()
+    assert row.jitter == pytest.approx(0.4)
+    (row,) = Stage({"hear": [{"who": "A", "at": [0.0, 1.0, 2.4]}]}, tmp_path).until(60.0).rows()
+    assert (row.state, row.interval) == ("lost", 1.0)
 
 
 def test_of_several_voices_the_masters_own_jitter_counts(tmp_path: Path) -> None:

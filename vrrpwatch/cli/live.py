@@ -150,6 +150,9 @@ def _play(paths: tuple[str, ...], speed: float, given: dict[str, Any], looks: di
         )
     finally:
         recording.close()
+        for source in whole.analysis.sources:
+            if source.damage is not None:
+                complain(f"{source.path}: {source.damage}")
 
 
 def _judging(given: dict[str, Any]) -> tuple[Any, Any, float, bool]:

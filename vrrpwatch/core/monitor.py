@@ -177,7 +177,7 @@ class Monitor:
         self._stale.add(key)
         self._dirty.add(key)
         if key not in self._rows:
-            self._admit(key)
+            self._admit(key, advert.interval)
         self._pulse.beat(key, piece.first, piece.last, piece.adverts)
         # Where several speak they are followed one by one: between two voices there is no interval.
         rhythms = self._rhythms.setdefault(key, {})
@@ -185,19 +185,20 @@ class Monitor:
         if rhythm is None:
             if len(rhythms) >= MAX_RHYTHMS:
                 del rhythms[min(rhythms, key=lambda speaker: rhythms[speaker].last)]
-            rhythms[advert.speaker] = _Rhythm(piece.last)
-            return
+            rhythm = rhythms[advert.speaker] = _Rhythm(piece.first)
+            if piece.adverts == 1:
+                return
         gap = max(piece.greatest_gap, piece.first - rhythm.last) / NANOSECONDS
         strayed = abs(gap - advert.interval)
         rhythm.jitter = strayed if rhythm.jitter is None else rhythm.jitter + (strayed - rhythm.jitter) / SMOOTHING
         rhythm.last = max(rhythm.last, piece.last)
 
-    def _admit(self, key: GroupKey) -> None:
+    def _admit(self, key: GroupKey, interval: Seconds) -> None:
         if len(self._rows) >= 2 * MAX_GROUPS:
             self._forget()
         insort(self._keys, key)
         self._changed.add(key)
-        self._rows[key] = GroupRow(key, "lost", None, None, 0.0, None, 0, 0, None)
+        self._rows[key] = GroupRow(key, "lost", None, None, interval, None, 0, 0, None)
 
     def _forget(self) -> None:
         """Drops what is held of groups that the engine has forgotten."""
