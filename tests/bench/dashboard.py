@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Lock
 
 from tests.dashboard.scripted import ScriptedView
+from vrrpwatch.cli.main import GARBAGE_THRESHOLD
 from vrrpwatch.core.news import GroupRow
 from vrrpwatch.dashboard.app import Dashboard
 from vrrpwatch.dashboard.controls import MemoryKeeper
@@ -122,6 +123,8 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=200)
     options = parser.parse_args()
     collector = Collector()
+    # As the program does.
+    gc.set_threshold(GARBAGE_THRESHOLD)
     spare_the_collector()
     gc.callbacks.append(collector)
     worst = 0.0
