@@ -138,8 +138,8 @@ def test_what_is_too_young_to_be_rolled_up_is_shown_by_its_seconds(url: str) -> 
     assert (loud.destination, loud.packets, loud.bytes) == ("239.1.1.1", 10, 1000)
     assert (quiet.segment, quiet.packets, quiet.bytes) == ("berlin:eth0", 5, 300)
     # Three seconds from the first of them to the end of the last.
-    assert quiet.packets_per_second == (5 / 3, 3)
-    assert quiet.bits_per_second == (300 * 8 / 3, 180 * 8)
+    assert quiet.packets_per_second == Rate(5 / 3, 3)
+    assert quiet.bits_per_second == Rate(300 * 8 / 3, 180 * 8)
     fleet.close()
 
 
