@@ -24,6 +24,8 @@ from vrrpwatch.cli.options import setting
 from vrrpwatch.cli.streams import Persistent
 
 Output = Literal["text", "ndjson", "none"]
+# Seconds between two looks at what came in: an alert is to be told within one, and every look costs.
+INTERVAL = 0.6
 # Seconds between two lines for ``systemctl status``.
 STATUS = 0.5
 
@@ -97,6 +99,7 @@ def watch(
         alerts=given["alerts"],
         outbox=given["outbox"] or str(default_state("outbox.db")),
         metrics=given["metrics"],
+        interval=INTERVAL,
     )
     if options.write == "-" and output != "none":
         raise click.UsageError("-w - and what is printed would both go to standard output; add --output none")

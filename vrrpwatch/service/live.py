@@ -38,20 +38,22 @@ if TYPE_CHECKING:
 # How much of what passed is held, for the packets that came before a finding was certain.
 EVIDENCE_BYTES: Final = 64 << 20
 MEGABYTE: Final = 1 << 20
-# Seconds between two looks at what came in: an alert is to be told within one, and every look costs.
-INTERVAL: Final = 0.4
 
 Told = Callable[[str], None]
 
 
 class LiveOptions(NamedTuple):
-    """What a live run does.  ``alerts`` and ``outbox``, ``store`` and ``metrics`` may each be left out."""
+    """What a live run does, looking every ``interval`` seconds at what came in.
+
+    ``alerts`` and ``outbox``, ``store`` and ``metrics`` may each be left out.
+    """
 
     interfaces: tuple[str, ...]
     expression: str = ""
     snaplen: int = 262_144
     promiscuous: bool = True
     ring_megabytes: int | None = None
+    interval: float = 0.25
     join: tuple[IPAddress, ...] = ()
     write: str | None = None
     rotate_bytes: int | None = None
@@ -156,7 +158,7 @@ class LiveRun:
             snaplen=options.snaplen,
             promiscuous=options.promiscuous,
             size=size,
-            interval=INTERVAL,
+            interval=options.interval,
             sinks=byte_sinks,
             told=self._told,
             opened=memberships.join,
