@@ -156,3 +156,11 @@ def test_an_evidence_folder_that_cannot_be_written_is_said_at_once(tmp_path: Pat
     code, said = watched("--evidence", "/dev/null/evidence")
     assert code == Exit.SINK, said
     assert "/dev/null/evidence: no such folder can be made (Not a directory)" in said
+
+
+def test_what_is_typed_goes_before_what_settings_say(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VRRPWATCH_STORE", str(tmp_path / "none.db"))
+    monkeypatch.setenv("VRRPWATCH_INTERFACE", "lo")
+    result = run("live", "-r", str(tmp_path / "none.pcap"))
+    assert "give one of" not in result.stderr
+    assert "give one of" in run("live").stderr

@@ -10,6 +10,7 @@ from tests.conformance.stage import START, Case, pcap, play
 from vrrpwatch.capture.session import WANTED
 from vrrpwatch.capture.sources import read_here
 from vrrpwatch.core.engine import EngineOptions
+from vrrpwatch.core.frames import Loss
 from vrrpwatch.core.model import NANOSECONDS, GroupKey, Severity
 from vrrpwatch.core.monitor import MAX_RHYTHMS, Monitor
 
@@ -170,3 +171,14 @@ def test_forged_groups_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.Monkey
     monitor.tick(monitor.now + 11 * NANOSECONDS)
     assert len(monitor.rows()) == 4
     assert monitor.news().evicted["groups"] > 0
+
+
+def test_losses_for_days_are_counted_and_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("vrrpwatch.core.engine.MAX_LOSSES", 10)
+    stage = Stage(CHANGE, tmp_path)
+    monitor = stage.until(1.0)
+    for number in range(100):
+        at = monitor.now + number
+        monitor.feed(stage.batch._replace(frames=stage.batch.frames[:0], losses=(Loss(0, 0, at, at, 3),)))
+    assert monitor.dropped == 300
+    assert monitor.news().dropped == 300

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vrrpwatch.cli.exits import Exit, Failure, complain
 from vrrpwatch.cli.listening import expression_argument, listening_options, live_options, starting
@@ -62,7 +63,13 @@ def live(
 
     if theme is not None and theme not in NAMES:
         raise click.UsageError(f"--theme must be one of {', '.join(NAMES)}")
-    if sum(map(bool, (given["interface"], read, store))) != 1:
+    shown = {"interface": given["interface"], "read": read, "store": store}
+    if sum(map(bool, shown.values())) > 1:
+        # What is asked for here and now goes before what settings say is usual.
+        spoken = {name: value for name, value in shown.items() if _was_typed(ctx, name)}
+        shown = dict.fromkeys(shown) | spoken
+    given["interface"], read, store = shown["interface"] or (), shown["read"] or (), shown["store"]
+    if sum(map(bool, shown.values())) != 1:
         raise click.UsageError("give one of -i (an interface), -r (a recording) and --store (a journal)")
     if expression and not given["interface"]:
         raise click.UsageError(f"{' '.join(expression)!r}: only what -i hears can be filtered; captures go with -r")
@@ -81,6 +88,10 @@ def need_terminal(instead: str) -> None:
     for name, stream in (("input", sys.stdin), ("output", sys.stdout), ("error", sys.stderr)):
         if stream is None or not stream.isatty():
             raise Failure(f"live needs a terminal, and standard {name} is none; see {instead!r} instead", Exit.USAGE)
+
+
+def _was_typed(ctx: click.Context, option: str) -> bool:
+    return ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str, Any]) -> int:

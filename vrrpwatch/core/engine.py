@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Copies of a packet before they are worth a finding: a loop or a mirror, not a stray.
 REFLECTION_COPIES = 3
+# Losses that a live engine remembers: silence is judged by the newest, and a busy segment may lose packets for days.
+MAX_LOSSES = 4096
 # VLAN tags are forgeable; beyond this many segments names are made anew each time.
 MAX_SEGMENTS = 4096
 
@@ -93,6 +95,8 @@ class Engine:
         self._now: Instant | None = None
         self._packets = self._bytes = self._multicast_packets = self._multicast_bytes = 0
         self.losses: list[Loss] = []
+        # All packets that the capture says it lost.
+        self.dropped = 0
         # Who is told of every piece of a run, as it is heard.
         self.listener: Callable[[Piece], None] | None = None
 
@@ -256,6 +260,9 @@ class Engine:
 
     def _lost_packets(self, loss: Loss) -> None:
         self.losses.append(loss)
+        self.dropped += loss.count
+        if self._options.live and len(self.losses) > MAX_LOSSES:
+            del self.losses[: MAX_LOSSES // 2]
         name = self._interface_of(loss)
         self.findings.add(
             "capture-loss",

@@ -236,7 +236,7 @@ class Monitor:
 
     @property
     def dropped(self) -> int:
-        return sum(loss.count for loss in self._engine.losses)
+        return self._engine.dropped
 
     def rows(self) -> Sequence[GroupRow]:
         if self.now - self._looked >= REFRESH:
