@@ -91,11 +91,11 @@ def test_findings_colour_their_group_and_grow_old(tmp_path: Path) -> None:
     # It goes on, and is told of again with the same id.
     stage.until(16.6)
     assert stage.monitor.news().findings == ()
-    stage.until(20.1)
+    stage.until(17.1)
     again = stage.monitor.news().findings
     assert [finding.id for finding in again] == [first.id]
     assert again[0].last > first.last
-    stage.until(20.2)
+    stage.until(18.2)
     assert stage.monitor.news().findings == ()
     assert [row.severity for row in stage.until(900.0).rows()] == [None]
 

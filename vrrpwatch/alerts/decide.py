@@ -12,6 +12,7 @@ from vrrpwatch.alerts.quiet import QUIET, USUAL
 from vrrpwatch.alerts.rate import Bucket
 from vrrpwatch.alerts.settings import AlertSettings, Sink
 from vrrpwatch.core.model import Finding, GroupKey, Instant, Seconds, nanoseconds
+from vrrpwatch.core.monitor import GROWTH
 from vrrpwatch.core.news import News
 
 # The engine holds 10,000 findings; events come on top.  Beyond, alerts are only counted.
@@ -24,6 +25,8 @@ FLOOD: Final[Seconds] = 60.0
 RESERVE: Final = 2
 # What shows with the advertisements shows no more often than these come, so quiet is more than three missed ones.
 INTERVALS: Final = 3.5
+# And news of what goes on come only so often.
+LEAST: Final[Instant] = 2 * GROWTH
 # Patterns are matched once for each rule, segment and group that was heard lately.
 MAX_JUDGED: Final = 32_768
 # After these events somebody holds the group.
@@ -138,7 +141,7 @@ class Route:
             if told.grown is None:
                 # After a restart everything gets its whole quiet time to show again.
                 told.grown = now
-            elif now - told.grown >= max(self._quiet.get(told.alert.rule, nanoseconds(USUAL)), told.patience):
+            elif now - told.grown >= max(self._quiet.get(told.alert.rule, nanoseconds(USUAL)), told.patience, LEAST):
                 over.append(id_)
         for id_ in over:
             self._resolve(id_, now, outcome)

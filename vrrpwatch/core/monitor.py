@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # A group of which nothing changes is told anew this often, for its counts.
 REFRESH: Final = 10 * NANOSECONDS
 # What is known and only goes on is told this often: a network with many faults shall not keep everybody busy.
-GROWTH: Final = 5 * NANOSECONDS
+GROWTH: Final = 2 * NANOSECONDS
 # Events that a screen can show; a store keeps them all.
 MAX_EVENTS: Final = 10_000
 # Advertisements that are kept whole, of all groups together, and how many of them are looked through for those of one.

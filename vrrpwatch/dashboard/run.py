@@ -2,17 +2,23 @@
 
 import gc
 from pathlib import Path
+from typing import Final
 
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.app import Dashboard
 from vrrpwatch.dashboard.controls import Keeper, MemoryKeeper, Player
 from vrrpwatch.dashboard.feed import Feed, Lock, Pump
 
+# So many passes over the young between two over everything, which stop a busy screen for tens of milliseconds.
+FULL_PASSES: Final = 100
+
 
 def spare_the_collector() -> None:
     """Tells the garbage collector that what is loaded stays: its passes stop the screen, and need not go over it."""
     gc.collect()
     gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, FULL_PASSES)
 
 
 def run(
