@@ -10,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.lab.waiting import wait_until
+from vrrpwatch.capture.session import Options, analyse
+from vrrpwatch.core.news import News
+from vrrpwatch.service.live import LiveOptions, LiveRun
+from vrrpwatch.service.sinks import Lines
+from vrrpwatch.store.journal import Journal
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen")
 
@@ -17,6 +22,10 @@ COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
 ALERTS = 'version = 1\n[[sink]]\nname = "{}"\ntype = "journald"\n'
 STOPPED = """
 from vrrpwatch.service.live import LiveOptions, LiveRun
+from vrrpwatch.capture.session import Options, analyse
+from vrrpwatch.core.news import News
+from vrrpwatch.service.sinks import Lines
+from vrrpwatch.store.journal import Journal
 run = LiveRun(LiveOptions(("lo",)), print)
 run.stop()
 run.open()
@@ -86,3 +95,28 @@ def test_settings_are_read_again_and_wrong_ones_left_alone(watch: Watch, tmp_pat
 def test_how_it_was_ended_is_in_the_exit_code(watch: Watch, number: int, code: int) -> None:
     assert watch.stop(number) == code
     assert " packets heard, " in watch.said()[-1]
+
+
+def test_what_went_on_before_is_known_from_the_journal(root: Path, tmp_path: Path) -> None:
+    found = analyse([str(root / "captures" / "split-brain.pcap")], Options()).analysis
+    last = max(source.last or 0 for source in found.sources)
+    path = str(tmp_path / "journal.db")
+    said: list[str] = []
+    run = LiveRun(LiveOptions(("lo",), store=path, sensor="north"), said.append)
+    assert run.known() == frozenset()
+    journal = Journal(path, "north", clock=lambda: last)
+    journal.record(News(last, found.events, found.findings, found.groups, (), found.totals, 0, {}))
+    assert journal.close()
+    assert run.known() == {finding.id for finding in found.findings}
+    assert LiveRun(LiveOptions(("lo",), store=path, sensor="south"), said.append).known() == frozenset()
+    assert LiveRun(LiveOptions(("lo",)), said.append).known() == frozenset()
+    (tmp_path / "broken.db").write_text("no database")
+    broken = LiveOptions(("lo",), store=str(tmp_path / "broken.db"), sensor="north")
+    assert LiveRun(broken, said.append).known() == frozenset()
+    assert len(said) == 1
+    # And what is known is not printed again.
+    printed: list[str] = []
+    lines = Lines(lambda _news, fresh: printed.extend(finding.id for finding in fresh))
+    lines.expect(finding.id for finding in found.findings if finding.rule == "split-brain")
+    lines.tell(News(last, (), found.findings, (), (), found.totals, 0, {}))
+    assert printed == [finding.id for finding in found.findings if finding.rule != "split-brain"]

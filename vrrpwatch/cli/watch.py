@@ -110,14 +110,16 @@ def watch(
 
     supervisor = Supervisor(os.environ)
     pulse = _Pulse(supervisor, count)
-    sinks = (pulse,) if output == "none" else (pulse, Lines(_printer(output, tell)))
-    run = LiveRun(options, tell, sinks)
+    lines = None if output == "none" else Lines(_printer(output, tell))
+    run = LiveRun(options, tell, (pulse,) if lines is None else (pulse, lines))
     pulse.run = run
     with _Signals(run, given["policy"], supervisor, tell) as signals:
         pulse.between = signals.heed
         try:
             with starting():
                 run.open()
+                if lines is not None:
+                    lines.expect(run.known())
                 tell(f"listening on {', '.join(options.interfaces)}")
                 supervisor.ready()
                 run.run()

@@ -175,6 +175,19 @@ class LiveRun:
         self._watching = Watching(_Ears(self._sniffer), lambda names: self._engine_options(names, own), self._sinks)
         self._stack.callback(self._watching.close)
 
+    def known(self) -> frozenset[str]:
+        """The findings that went on when this sensor stopped last, as its journal has them."""
+        if self._options.store is None:
+            return frozenset()
+        from vrrpwatch.store.places import StoreError
+        from vrrpwatch.store.reading import open_findings
+
+        try:
+            return frozenset(open_findings(self._options.store, self.sensor))
+        except StoreError as error:
+            self._told(f"what went on before is not known: {error}")
+            return frozenset()
+
     def run(self) -> Analysis:
         """Watches until :meth:`stop`."""
         return self.watching.run()

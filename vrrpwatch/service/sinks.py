@@ -1,7 +1,7 @@
 """Those who want to know of a live run, each in the shape that the loop asks for."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from vrrpwatch.capture.evidence import Evidence
@@ -140,6 +140,10 @@ class Lines:
     def __init__(self, write: Callable[[News, list[Finding]], None]) -> None:
         self._write = write
         self._known: set[str] = set()
+
+    def expect(self, known: Iterable[str]) -> None:
+        """These findings were printed before: what goes on since then is not new."""
+        self._known.update(known)
 
     def tell(self, news: News) -> None:
         # The register that they come from is bounded, and so is this.
