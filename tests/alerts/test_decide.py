@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from tests.alerts.news import KEY, START, at, event, finding, group, news
-from vrrpwatch.alerts.alert import Alert, pack, rfc3339, unpack
+from vrrpwatch.alerts.alert import Alert, pack, unpack
 from vrrpwatch.alerts.decide import Desk, Outcome, Route
 from vrrpwatch.alerts.quiet import EVENTS, QUIET
 from vrrpwatch.alerts.rate import Bucket
 from vrrpwatch.alerts.settings import AlertSettings
 from vrrpwatch.core.findings import RULES
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Event, Finding, Severity
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.report import sample
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Evidence, GroupKey
 from vrrpwatch.report import units
 
@@ -18,7 +19,7 @@ from vrrpwatch.report import units
     ],
 )
 def test_rfc3339(at: int, text: str) -> None:
-    assert units.rfc3339(at) == text
+    assert rfc3339(at) == text
 
 
 def test_clock() -> None:

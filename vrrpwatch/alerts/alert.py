@@ -2,18 +2,16 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from vrrpwatch.core.model import NANOSECONDS, Event, Evidence, Finding, Instant, Severity
+from vrrpwatch.core.instants import rfc3339
+from vrrpwatch.core.model import Event, Evidence, Finding, Instant, Severity
 
 SCHEMA: Final = "vrrpwatch/alert/1"
 DIGEST: Final = "digest"
 
 Status = Literal["firing", "resolved"]
 Payload = dict[str, Any]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Alert(NamedTuple):
@@ -104,12 +102,6 @@ def _sentence(event: Event) -> str:
 def short_id(*parts: str) -> str:
     """Sixteen hexadecimal digits that stand for ``parts``, as :attr:`Finding.id` does for a finding."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def rfc3339(at: Instant) -> str:
-    """An instant as RFC 3339 UTC text with microseconds and ``Z``."""
-    second, rest = divmod(at, NANOSECONDS)
-    return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06d}Z"
 
 
 def payload(alert: Alert) -> Payload:

@@ -232,14 +232,14 @@ def status(ctx: click.Context, store: str | None, output: Literal["table", "json
 
 
 def _status_json(found: "Status") -> str:
-    from vrrpwatch.store.codec import rfc3339
+    from vrrpwatch.core.instants import rfc3339
 
     sensors = [{**item._asdict(), "first": rfc3339(item.first), "last": rfc3339(item.last)} for item in found.sensors]
     return json.dumps({**found._asdict(), "sensors": sensors}, indent=2) + "\n"
 
 
 def _status_text(found: "Status") -> str:
-    from vrrpwatch.store.codec import rfc3339
+    from vrrpwatch.core.instants import rfc3339
     from vrrpwatch.wire.text import safe_text
 
     state = "up to date" if found.current else "run vrrpwatch store upgrade"

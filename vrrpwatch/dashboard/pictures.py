@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Instant
-from vrrpwatch.report.units import rfc3339
 
 MAX_PICTURES: Final = 1_000
 _FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)

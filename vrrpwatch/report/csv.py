@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vrrpwatch.report.json import Object
 from vrrpwatch.report.writer import TextSink
-from vrrpwatch.wire.text import safe_text
+from vrrpwatch.wire.text import spreadsheet_text
 
 COLUMNS: Final = (
     "record",
@@ -37,11 +37,6 @@ COLUMNS: Final = (
     "text",
 )
 
-# What a cell of a common spreadsheet holds at most, apostrophe and ellipsis included, is 32,767 characters.
-MAX_CELL: Final = 32_000
-# A cell that begins so is a formula to a spreadsheet (OWASP "CSV Injection"): an apostrophe in front makes it text.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-
 
 def cell(value: Any) -> str:
     """One value as a cell: empty for unknown, lists separated by spaces, text that a spreadsheet will not evaluate."""
@@ -53,9 +48,7 @@ def cell(value: Any) -> str:
         return str(value)
     if isinstance(value, list | tuple):
         value = " ".join(str(item) for item in value)
-    text = safe_text(str(value), MAX_CELL)
-    # Spreadsheets pass over leading blanks before they look for a formula.
-    return "'" + text if text.lstrip(" ").startswith(_FORMULA) else text
+    return spreadsheet_text(str(value))
 
 
 def write_rows(file: TextSink, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

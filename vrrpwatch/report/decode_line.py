@@ -5,8 +5,8 @@ The words are those of ``tcpdump -n`` with the addresses that it gives with ``-v
 
 from typing import Final, Literal, assert_never
 
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import NANOSECONDS, Instant
-from vrrpwatch.report.units import rfc3339
 from vrrpwatch.wire.text import safe_text
 from vrrpwatch.wire.values import (
     Camp,

@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from vrrpwatch.core.dialect import carp_interval
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Instant
 from vrrpwatch.report.decode_line import Message, auth_name, hop_limit, password_text
 from vrrpwatch.report.json import unicode_text
-from vrrpwatch.report.units import rfc3339
 from vrrpwatch.wire.values import (
     Camp,
     Carp,

@@ -17,9 +17,9 @@ from vrrpwatch.core.analysis import (
     Totals,
     VolumeInfo,
 )
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Event, Finding, Instant, SpeakerKey
 from vrrpwatch.report.stretches import stretches
-from vrrpwatch.report.units import rfc3339
 
 SCHEMA: Final = "vrrpwatch/analysis/1"
 

@@ -1,15 +1,13 @@
 """Instants, durations, counts and names as text: the same words in every report."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import PurePath
 
 from vrrpwatch.core.analysis import SourceInfo, SpeakerInfo
-from vrrpwatch.core.model import NANOSECONDS, Evidence, GroupKey, Instant, Seconds
+from vrrpwatch.core.instants import rfc3339
+from vrrpwatch.core.model import Evidence, GroupKey, Instant, Seconds
 from vrrpwatch.wire.text import safe_text
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROTOCOLS = {"vrrp": "VRRP", "carp": "CARP", "hsrp": "HSRP", "glbp": "GLBP"}
 # What a group of each protocol and family is sent to unless someone changed it: not worth a word in a report.
 _USUAL_SCOPES = {
@@ -22,17 +20,6 @@ _USUAL_SCOPES = {
     ("glbp", 4): ("224.0.0.102",),
     ("glbp", 6): ("ff02::66",),
 }
-
-
-@lru_cache(maxsize=1024)
-def _whole_second(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def rfc3339(at: Instant) -> str:
-    """An instant in RFC 3339 form, UTC, cut to microseconds: ``2026-01-31T12:00:00.000001Z``."""
-    second, rest = divmod(at, NANOSECONDS)
-    return f"{_whole_second(second)}.{rest // 1000:06d}Z"
 
 
 def date(at: Instant) -> str:

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, Final, cast
 
 from vrrpwatch.core.analysis import GroupInfo, Listener, SpeakerInfo, Successor, Tenure
-from vrrpwatch.core.model import Event, Evidence, Finding, GroupKey, Instant, Severity, SpeakerKey
+from vrrpwatch.core.model import Event, Evidence, Finding, GroupKey, Severity, SpeakerKey
 from vrrpwatch.store.tables import EventRow, FindingRow
 from vrrpwatch.wire.values import IPAddress, Mac
 
@@ -216,20 +216,6 @@ def finding_of(row: FindingRow, sensor: str | None = None) -> Finding:
         summary=row.summary,
         evidence=tuple(Evidence(source, packet) for source, packet in row.evidence),
     )
-
-
-def rfc3339(at: Instant) -> str:
-    """An instant as RFC 3339 text in UTC, cut to microseconds; years beyond 9999 as that year's end."""
-    from datetime import UTC, datetime, timedelta
-
-    microseconds = max(_FIRST, min(at // 1000, _LAST))
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-
-
-# The years that RFC 3339 can write.
-_FIRST: Final = -62_135_596_800_000_000
-_LAST: Final = 253_402_300_799_999_999
 
 
 def _speaker_key(key: SpeakerKey) -> Object:

@@ -6,8 +6,9 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import Connection, Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import NANOSECONDS, Instant
-from vrrpwatch.store.codec import Object, rfc3339
+from vrrpwatch.store.codec import Object
 from vrrpwatch.store.connecting import existing
 from vrrpwatch.store.migrating import require_current
 from vrrpwatch.store.places import Place, StoreError, trouble

@@ -5,16 +5,11 @@ import json
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from itertools import islice
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Protocol
 
 from vrrpwatch.store.codec import Object
 from vrrpwatch.store.exporting import CHUNK, Column
-from vrrpwatch.wire.text import safe_text
-
-# What a cell of a common spreadsheet holds at most is 32,767 characters.
-MAX_CELL: Final = 32_000
-# A cell that begins so is a formula to a spreadsheet (OWASP "CSV Injection"): an apostrophe in front makes it text.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+from vrrpwatch.wire.text import spreadsheet_text
 
 
 class Sink(Protocol):
@@ -76,9 +71,7 @@ def _cell(value: Any) -> str:
         value = " ".join(
             f"{item['source']}:{item['packet']}" if isinstance(item, dict) else str(item) for item in value
         )
-    text = safe_text(str(value), MAX_CELL)
-    # Spreadsheets pass over leading blanks before they look for a formula.
-    return "'" + text if text.lstrip(" ").startswith(_FORMULA) else text
+    return spreadsheet_text(str(value))
 
 
 def _arrow_type(arrow: Any, column: Column) -> Any:

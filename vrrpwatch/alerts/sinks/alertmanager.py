@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from vrrpwatch.alerts.alert import Alert, rfc3339
+from vrrpwatch.alerts.alert import Alert
 from vrrpwatch.alerts.settings import Alertmanager
 from vrrpwatch.alerts.sinks.base import Plain
 from vrrpwatch.alerts.sinks.http import Poster
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.wire.text import safe_text
 
 PATH: Final = "/api/v2/alerts"

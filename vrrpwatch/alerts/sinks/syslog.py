@@ -5,9 +5,10 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from vrrpwatch.alerts.alert import Alert, rfc3339
+from vrrpwatch.alerts.alert import Alert
 from vrrpwatch.alerts.settings import Syslog
 from vrrpwatch.alerts.sinks.base import Plain, Retry
+from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Severity
 from vrrpwatch.wire.text import safe_text
 
