@@ -1,13 +1,20 @@
 """``vrrpwatch analyze``: captures in, a report out."""
 
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from vrrpwatch.cli.exits import Exit, Failure, complain, unreadable
-from vrrpwatch.cli.options import Color, capture_arguments, capture_paths, common_options, setting, wants_color
+from vrrpwatch.cli.exits import Exit, complain, unreadable
+from vrrpwatch.cli.options import (
+    Color,
+    capture_arguments,
+    capture_paths,
+    common_options,
+    judging_options,
+    setting,
+    wants_color,
+)
 from vrrpwatch.cli.streams import Output, refuse_to_overwrite
 
 if TYPE_CHECKING:
@@ -33,23 +40,7 @@ WORSE_THAN_NO_OPINION = (Exit.INTERRUPTED, Exit.PERMISSION, Exit.UNREADABLE, Exi
 @setting(
     "-o", "--write", type=click.Path(readable=False, path_type=Path), metavar="FILE", help="Write the report to FILE."
 )
-@setting(
-    "--policy", type=click.Path(readable=False), metavar="FILE", help="Which routers and speakers belong where (TOML)."
-)
-@setting(
-    "--keys",
-    type=click.Path(readable=False),
-    metavar="FILE",
-    help="Keys to verify AH, CARP and HMAC trailers with (TOML).",
-)
-@setting(
-    "--budget",
-    type=click.FloatRange(min=0, min_open=True),
-    default=100.0,
-    show_default=True,
-    metavar="PPS",
-    help="Redundancy multicast a segment may carry, in packets/s.",
-)
+@judging_options
 @setting("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 when something this severe or worse is found.")
 @setting(
     "--workers",
@@ -97,8 +88,6 @@ def analyze(
     6 output cannot be written, 130 interrupted (what was read is reported).
     """
     paths = capture_paths(captures, read)
-    if isnan(budget):
-        raise click.UsageError("--budget must be a number of packets/s")
     if second_opinion and "-" in paths:
         raise click.UsageError("--second-opinion reads a capture twice; give it a file instead of standard input")
     if write is not None:
@@ -133,19 +122,9 @@ def _options(
     segment: str | None, policy: str | None, keys: str | None, budget: float, workers: int, reveal: bool
 ) -> "Options":
     from vrrpwatch.capture.session import Options
-    from vrrpwatch.cli.settings import SettingsError, load_keys, load_policy
+    from vrrpwatch.cli.settings import load_judging
 
-    try:
-        return Options(
-            segment=segment,
-            policy=None if policy is None else load_policy(policy),
-            keys=None if keys is None else load_keys(keys),
-            budget=budget,
-            workers=workers,
-            reveal=reveal,
-        )
-    except SettingsError as error:
-        raise Failure("\n".join(error.lines), Exit.USAGE) from None
+    return Options(segment, *load_judging(policy, keys), budget, workers, reveal)
 
 
 def _analyse(paths: tuple[str, ...], options: "Options") -> "Outcome":

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure
-from vrrpwatch.cli.options import Function, setting
+from vrrpwatch.cli.options import POSITIVE, Function, judging_options, setting
 from vrrpwatch.wire.values import IPAddress
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 JOINED: Final = ("225.0.0.50", "224.0.0.81")
 MAX_SNAPLEN: Final = 262_144
 MILLION: Final = 1_000_000
-POSITIVE: Final = click.FloatRange(min=0, min_open=True)
-# Whether a file can be read is its reader's to say.
-SETTINGS: Final = click.Path(readable=False)
 
 
 class Address(click.ParamType[IPAddress]):
@@ -107,39 +103,20 @@ OPTIONS: Final[tuple[Callable[[Any], Any], ...]] = (
     setting(
         "-C",
         "--rotate-size",
-        type=click.FloatRange(min=0, min_open=True),
+        type=POSITIVE,
         metavar="MB",
         help="Begin another file after MB million bytes.",
     ),
     setting(
         "-G",
         "--rotate-time",
-        type=click.FloatRange(min=0, min_open=True),
+        type=POSITIVE,
         metavar="S",
         help="Begin another file after S seconds.",
     ),
     setting("-W", "--keep-files", type=click.IntRange(min=1), metavar="N", help="Keep the last N files of a rotation."),
     setting("--evidence", metavar="DIR", help="Keep the packets around each critical finding in DIR."),
-    setting(
-        "--policy",
-        type=click.Path(readable=False),
-        metavar="FILE",
-        help="Which routers and speakers belong where (TOML).",
-    ),
-    setting(
-        "--keys",
-        type=click.Path(readable=False),
-        metavar="FILE",
-        help="Keys to verify AH, CARP and HMAC trailers with (TOML).",
-    ),
-    setting(
-        "--budget",
-        type=click.FloatRange(min=0, min_open=True),
-        default=100.0,
-        show_default=True,
-        metavar="PPS",
-        help="Redundancy multicast a segment may carry, in packets/s.",
-    ),
+    judging_options,
     setting("--reveal", is_flag=True, help="Show simple passwords instead of masking them."),
     setting("--user", metavar="NAME", help="Become NAME once everything is open."),
 )
@@ -154,13 +131,11 @@ def listening_options(function: Function) -> Function:
 
 def live_options(given: dict[str, Any], expression: tuple[str, ...]) -> "LiveOptions":
     """What was asked for; raises a usage error or :class:`Failure` for what cannot be."""
-    from vrrpwatch.cli.settings import SettingsError, load_keys, load_policy
+    from vrrpwatch.cli.settings import load_judging
     from vrrpwatch.service.live import LiveOptions
 
     if not given["interface"]:
         raise click.UsageError("no interface given; name one with -i (vrrpwatch watch -D lists them), or -i any")
-    if isnan(given["budget"]):
-        raise click.UsageError("--budget must be a number of packets/s")
     rotated = given["rotate_size"] is not None or given["rotate_time"] is not None
     if (rotated or given["keep_files"] is not None) and given["write_packets"] is None:
         raise click.UsageError("-C, -G and -W rotate the file that -w names; name one")
@@ -168,27 +143,25 @@ def live_options(given: dict[str, Any], expression: tuple[str, ...]) -> "LiveOpt
         raise click.UsageError("standard output cannot be rotated; name a file with -w")
     if given["keep_files"] is not None and not rotated:
         raise click.UsageError("-W keeps files of a rotation; say with -C or -G when another one begins")
-    try:
-        return LiveOptions(
-            interfaces=tuple(given["interface"]),
-            expression=" ".join(expression),
-            snaplen=given["snaplen"],
-            promiscuous=not given["no_promiscuous"],
-            ring_megabytes=given["buffer"],
-            join=_joined(given["join"]),
-            write=given["write_packets"],
-            rotate_bytes=None if given["rotate_size"] is None else round(given["rotate_size"] * MILLION),
-            rotate_seconds=given["rotate_time"],
-            keep_files=given["keep_files"],
-            evidence=given["evidence"],
-            policy=None if given["policy"] is None else load_policy(given["policy"]),
-            keys=None if given["keys"] is None else load_keys(given["keys"]),
-            budget=given["budget"],
-            reveal=given["reveal"],
-            user=given["user"],
-        )
-    except SettingsError as error:
-        raise Failure("\n".join(error.lines), Exit.USAGE) from None
+    policy, keys = load_judging(given["policy"], given["keys"])
+    return LiveOptions(
+        interfaces=tuple(given["interface"]),
+        expression=" ".join(expression),
+        snaplen=given["snaplen"],
+        promiscuous=not given["no_promiscuous"],
+        ring_megabytes=given["buffer"],
+        join=_joined(given["join"]),
+        write=given["write_packets"],
+        rotate_bytes=None if given["rotate_size"] is None else round(given["rotate_size"] * MILLION),
+        rotate_seconds=given["rotate_time"],
+        keep_files=given["keep_files"],
+        evidence=given["evidence"],
+        policy=policy,
+        keys=keys,
+        budget=given["budget"],
+        reveal=given["reveal"],
+        user=given["user"],
+    )
 
 
 def _joined(groups: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:

@@ -129,6 +129,7 @@ def _play(paths: tuple[str, ...], speed: float, given: dict[str, Any], looks: di
     from vrrpwatch.capture.session import Options, analyse
     from vrrpwatch.capture.sources import reads_once
     from vrrpwatch.cli.progress import ReadingProgress
+    from vrrpwatch.cli.settings import load_judging
     from vrrpwatch.core.engine import EngineOptions
     from vrrpwatch.core.frames import Loss
     from vrrpwatch.dashboard.run import run
@@ -137,7 +138,8 @@ def _play(paths: tuple[str, ...], speed: float, given: dict[str, Any], looks: di
     if any(map(reads_once, paths)):
         raise click.UsageError("a recording is read again when it is wound back; give a file instead of a pipe")
     need_terminal("vrrpwatch analyze")
-    policy, keys, budget, reveal = _judging(given)
+    policy, keys = load_judging(given["policy"], given["keys"])
+    budget, reveal = given["budget"], given["reveal"]
     with ReadingProgress() as progress:
         whole = analyse(paths, Options(None, policy, keys, budget, 1, reveal), progress)
     if whole.errors:
@@ -164,17 +166,6 @@ def _play(paths: tuple[str, ...], speed: float, given: dict[str, Any], looks: di
         for source in whole.analysis.sources:
             if source.damage is not None:
                 complain(f"{source.path}: {source.damage}")
-
-
-def _judging(given: dict[str, Any]) -> tuple[Any, Any, float, bool]:
-    from vrrpwatch.cli.settings import SettingsError, load_keys, load_policy
-
-    try:
-        policy = None if given["policy"] is None else load_policy(given["policy"])
-        keys = None if given["keys"] is None else load_keys(given["keys"])
-    except SettingsError as error:
-        raise Failure("\n".join(error.lines), Exit.USAGE) from None
-    return policy, keys, given["budget"], given["reveal"]
 
 
 def _fleet(url: str, looks: dict[str, Any]) -> int:

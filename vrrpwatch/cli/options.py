@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from math import isnan
 from typing import Any, Literal, TypeVar
 
 import click
@@ -54,6 +55,36 @@ def common_options(function: Function) -> Function:
     ):
         function = decorate(function)
     return function
+
+
+# Whether a file can be read is its reader's to say.
+SETTINGS = click.Path(readable=False)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+def judging_options(function: Function) -> Function:
+    """What every command takes that judges traffic; :func:`vrrpwatch.cli.settings.load_judging` reads the files."""
+    for decorate in (
+        setting(
+            "--budget",
+            type=POSITIVE,
+            default=100.0,
+            show_default=True,
+            metavar="PPS",
+            callback=_number,
+            help="Redundancy multicast a segment may carry, in packets/s.",
+        ),
+        setting("--keys", type=SETTINGS, metavar="FILE", help="Keys to verify AH, CARP and HMAC trailers with (TOML)."),
+        setting("--policy", type=SETTINGS, metavar="FILE", help="Which routers and speakers belong where (TOML)."),
+    ):
+        function = decorate(function)
+    return function
+
+
+def _number(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    if isnan(value):
+        raise click.UsageError("--budget must be a number of packets/s")
+    return value
 
 
 def capture_paths(captures: tuple[str, ...], read: tuple[str, ...]) -> tuple[str, ...]:

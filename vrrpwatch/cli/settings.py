@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vrrpwatch.cli.exits import Exit, Failure
+
 # pydantic and tomllib take long to import: only who gives a file pays for them, so they are imported where used.
 if TYPE_CHECKING:
     from vrrpwatch.core.keys import Keys
@@ -18,6 +20,14 @@ class SettingsError(Exception):
     def __init__(self, lines: tuple[str, ...]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+
+def load_judging(policy: str | None, keys: str | None) -> "tuple[Policy | None, Keys | None]":
+    """The files that a command was given, if any; raises the usage error that names everything wrong with them."""
+    try:
+        return None if policy is None else load_policy(policy), None if keys is None else load_keys(keys)
+    except SettingsError as error:
+        raise Failure("\n".join(error.lines), Exit.USAGE) from None
 
 
 def load_policy(path: str | Path) -> "Policy":
