@@ -205,14 +205,15 @@ def rows(data: bytes, names: Sequence[str]) -> list[tuple[int, ...]]:
 @cache
 def uncompiled() -> Code:
     """The scan's and the hash's classes from their source, whether or not compiled ones stand beside it."""
-    return _from_source("scan").Scanner, _from_source("fingerprint").Hasher
+    return from_source("scan").Scanner, from_source("fingerprint").Hasher
 
 
 def is_compiled() -> bool:
     return not str(scan.__file__).endswith(".py") and not str(fingerprint.__file__).endswith(".py")
 
 
-def _from_source(name: str) -> ModuleType:
+def from_source(name: str) -> ModuleType:
+    """A module of ``vrrpwatch.capture`` from its source, whether or not a compiled one stands beside it."""
     path = Path(vrrpwatch.capture.__file__).parent / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"uncompiled_{name}", path)
     assert spec is not None

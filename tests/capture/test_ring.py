@@ -1,17 +1,13 @@
 """Ring blocks made by hand as linux/if_packet.h lays them out, and what becomes of them; then broken ones."""
 
-import importlib.util
 import random
 import struct
-import sys
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-import vrrpwatch.capture
 from tests.capture import files, frames
 from vrrpwatch.capture import ring
 
@@ -62,15 +58,7 @@ def block(sent: Sequence[Sent], size: int = 1 << 14) -> bytearray:
 
 @cache
 def uncompiled() -> Any:
-    """The module from its source, whether or not a compiled one stands beside it."""
-    path = Path(vrrpwatch.capture.__file__).parent / "ring.py"
-    spec = importlib.util.spec_from_file_location("uncompiled_ring", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return files.from_source("ring")
 
 
 @pytest.fixture(params=["compiled", "uncompiled"])

@@ -76,7 +76,8 @@ def test_upgrade_makes_a_store_and_leaves_it_alone_when_it_is_current(run: Run, 
 
 
 def test_the_default_is_the_users_state(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert run("upgrade").exit_code == 0
     assert (tmp_path / "vrrpwatch/journal.db").exists()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.reader import CaptureReader
 from vrrpwatch.capture.second_opinion_reasons import Heard, heard
-from vrrpwatch.core.frames import Kind
+from vrrpwatch.core.frames import Kind, frame_of
 from vrrpwatch.wire.checksum import camp
 from vrrpwatch.wire.link import dissect
 from vrrpwatch.wire.protocol112 import decode_advert
@@ -27,9 +27,7 @@ class OurPackets:
         try:
             for batch in self._reader.batches():
                 for row in batch.frames:
-                    start = int(row["offset"])
-                    frame = batch.data[start : start + int(row["captured"])].tobytes()
-                    packet = dissect(frame, int(row["linktype"]), int(row["length"]))
+                    packet = dissect(frame_of(row, batch.data), int(row["linktype"]), int(row["length"]))
                     message = decode_advert(packet)
                     verdict = None if isinstance(message, Malformed) else camp(message, packet)
                     yield int(row["packet"]), heard(packet, message, verdict)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -206,14 +205,3 @@ def starting() -> Iterator[None]:
 def expression_argument(function: Function) -> Function:
     """A filter as tcpdump takes it, after all options."""
     return click.argument("expression", metavar="[EXPRESSION]", nargs=-1)(function)
-
-
-def default_state(name: str) -> Path:
-    """Where a file that outlives the program belongs: the service's folder, the user's, or /var/lib for root."""
-    import os
-
-    for folder in (os.environ.get("STATE_DIRECTORY"), "/var/lib/vrrpwatch" if os.geteuid() == 0 else None):
-        if folder:
-            return Path(folder.split(":")[0]) / name
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "vrrpwatch" / name

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from math import isnan
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
@@ -85,6 +86,19 @@ def _number(_ctx: click.Context, _param: click.Parameter, value: float) -> float
     if isnan(value):
         raise click.UsageError("--budget must be a number of packets/s")
     return value
+
+
+def default_state(name: str) -> Path:
+    """Where a file that outlives the program is when nobody says.
+
+    In the service's folder where systemd names one, in the system's for root, else in the user's (XDG Base Directory).
+    """
+    service = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if service or os.geteuid() == 0:
+        return Path(service or "/var/lib/vrrpwatch") / name
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # A relative path there is to be ignored (XDG Base Directory Specification).
+    return (Path(state) if Path(state).is_absolute() else Path.home() / ".local/state") / "vrrpwatch" / name
 
 
 def capture_paths(captures: tuple[str, ...], read: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """``vrrpwatch store``: looks after the recorded history."""
 
 import json
-import os
 import re
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure
-from vrrpwatch.cli.options import setting
+from vrrpwatch.cli.options import default_state, setting
 from vrrpwatch.cli.streams import Output, give_up_standard_output
 
 if TYPE_CHECKING:
@@ -253,11 +252,11 @@ def _status_text(found: "Status") -> str:
 
 
 def _place(ctx: click.Context, store: str | None) -> "Place":
-    from vrrpwatch.store.places import StoreError, default_path, place
+    from vrrpwatch.store.places import StoreError, place
 
     given = store or ctx.obj
     try:
-        return place(given or str(default_path(os.environ, os.getuid())))
+        return place(given or str(default_state("journal.db")))
     except StoreError as error:
         raise Failure(str(error), Exit.USAGE) from None
 

@@ -14,13 +14,12 @@ import click
 from vrrpwatch.cli.exits import Exit, complaint
 from vrrpwatch.cli.listening import (
     Endpoint,
-    default_state,
     expression_argument,
     listening_options,
     live_options,
     starting,
 )
-from vrrpwatch.cli.options import setting
+from vrrpwatch.cli.options import default_state, setting
 from vrrpwatch.cli.streams import Persistent
 
 Output = Literal["text", "ndjson", "none"]

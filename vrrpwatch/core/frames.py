@@ -110,6 +110,12 @@ DESTINATION_OCTETS = 40
 FLOW_OCTETS = 64
 
 
+def frame_of(row: np.void, data: NDArray[np.uint8]) -> bytes:
+    """The octets of the frame that a ``FRAME`` row is about."""
+    offset = int(row["offset"])
+    return data[offset : offset + int(row["captured"])].tobytes()
+
+
 def unpack_vlans(packed: int) -> tuple[int, ...]:
     """The VIDs, outer to inner, of a ``vlans`` column value."""
     count = packed >> 60

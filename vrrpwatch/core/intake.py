@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from vrrpwatch.core.bystanders import Bystanders
 from vrrpwatch.core.findings import MAX_EVIDENCE
-from vrrpwatch.core.frames import Kind
+from vrrpwatch.core.frames import Kind, frame_of
 from vrrpwatch.core.hearing import Heard, Observation, Refused, Unheard, hear
 from vrrpwatch.core.model import Advert, Evidence, Instant
 from vrrpwatch.core.reflection import Reflections
 from vrrpwatch.core.runs import Content, Contents, Piece, cut_pieces
 from vrrpwatch.core.scopes import UnicastScopes
-from vrrpwatch.core.sightings import Answers, Sighting, sightings
+from vrrpwatch.core.sightings import Answers, Sighting, by_entry, places, sightings
 from vrrpwatch.wire.link import dissect
 from vrrpwatch.wire.values import Arp, Packet
 
@@ -187,7 +187,7 @@ class Intake:
     def _hear(self, row: np.void, data: NDArray[np.uint8]) -> Heard:
         segment = self._segment_of(int(row["source"]), int(row["interface"]), int(row["ifindex"]), int(row["vlans"]))
         linktype, length, kind = int(row["linktype"]), int(row["length"]), int(row["kind"])
-        return hear(_frame(row, data), linktype, length, kind, segment, self._scopes.scope)
+        return hear(frame_of(row, data), linktype, length, kind, segment, self._scopes.scope)
 
     def _content(self, advert: Advert, identity: int) -> Content:
         claim = advert.claim
@@ -212,12 +212,12 @@ class Intake:
         return dated
 
     def _copies(self, rows: NDArray[np.void], index: NDArray[np.int64]) -> Iterator[Dated]:
-        for at, source, packet, content in zip(*_places(rows), index.tolist(), strict=True):
+        for at, source, packet, content in zip(*places(rows), index.tolist(), strict=True):
             yield at, source, packet, 0, Copy(self.contents.items[content].advert, Evidence(source, packet))
 
     def _whole(self, rows: NDArray[np.void], index: NDArray[np.int64], data: NDArray[np.uint8]) -> Iterator[Dated]:
         for row, content in zip(rows, index.tolist(), strict=True):
-            frame = _frame(row, data)
+            frame = frame_of(row, data)
             evidence = Evidence(int(row["source"]), int(row["packet"]))
             packet = dissect(frame, int(row["linktype"]), int(row["length"]))
             signed = Signed(self.contents.items[content].advert, packet, frame, evidence)
@@ -241,20 +241,17 @@ def _refusals(
     """One piece a fault of a speaker, whatever else differs in its packets: they are shown in their order."""
     if not len(chosen):
         return
-    order = np.argsort(which[chosen], kind="stable")
-    entries = which[chosen][order]
-    starts = np.flatnonzero(np.concatenate(([True], entries[1:] != entries[:-1])))
     parts: dict[tuple[object, ...], list[tuple[NDArray[np.intp], Refused]]] = {}
-    for start, places in zip(starts.tolist(), np.split(chosen[order], starts[1:]), strict=True):
-        refused = heard[entries[start]]
+    for entry, said in by_entry(which[chosen]):
+        refused = heard[entry]
         if isinstance(refused, Refused):
             for fault in refused.faults:
                 key = refused.segment, refused.group, refused.subject, fault.rule
-                parts.setdefault(key, []).append((places, replace(refused, faults=(fault,))))
+                parts.setdefault(key, []).append((chosen[said], replace(refused, faults=(fault,))))
     for told in parts.values():
-        mine = rows[np.sort(np.concatenate([places for places, _ in told]))]
+        mine = rows[np.sort(np.concatenate([where for where, _ in told]))]
         _, newest = max(told, key=lambda part: int(part[0][-1]))
-        shown = tuple(Evidence(source, packet) for _, source, packet in zip(*_places(mine[:MAX_EVIDENCE]), strict=True))
+        shown = tuple(Evidence(source, packet) for _, source, packet in zip(*places(mine[:MAX_EVIDENCE]), strict=True))
         piece = RefusedPiece(newest, int(mine["at"].min()), int(mine["at"].max()), len(mine), shown)
         yield int(mine["at"][0]), shown[0].source, shown[0].packet, 0, piece
 
@@ -265,13 +262,3 @@ def _firsts(which: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     # Assigned backwards, the first row of each is the one that stays.
     first[which[::-1]] = np.arange(len(which) - 1, -1, -1)
     return first
-
-
-def _places(rows: NDArray[np.void]) -> tuple[list[int], list[int], list[int]]:
-    """Instants, sources and packet numbers as plain numbers."""
-    return rows["at"].tolist(), rows["source"].tolist(), rows["packet"].tolist()
-
-
-def _frame(row: np.void, data: NDArray[np.uint8]) -> bytes:
-    offset = int(row["offset"])
-    return data[offset : offset + int(row["captured"])].tobytes()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vrrpwatch.core.analysis import Analysis, GroupInfo, SourceInfo, Totals, VolumeInfo
 from vrrpwatch.core.engine import Engine, EngineOptions
-from vrrpwatch.core.frames import Batch, Kind
+from vrrpwatch.core.frames import Batch, Kind, frame_of
 from vrrpwatch.core.hearing import hear
 from vrrpwatch.core.mastership import MAX_GROUPS
 from vrrpwatch.core.model import NANOSECONDS, Advert, Event, Finding, GroupKey, Instant, Seconds, SpeakerKey
@@ -63,7 +63,6 @@ class Monitor:
     """Feeds an engine and tells what comes of it; implements :class:`vrrpwatch.core.news.View`."""
 
     def __init__(self, options: EngineOptions) -> None:
-        self._options = options
         self._engine = Engine(replace(options, live=True))
         self._engine.listener = self._heard
         self._pulse = Pulse()
@@ -134,10 +133,14 @@ class Monitor:
             seconds=self._pulse.over(now),
             totals=self._engine.totals,
             dropped=self.dropped,
-            evicted=self._engine.evicted,
+            evicted=self._evicted(),
         )
         self._fresh.clear()
         return told
+
+    def _evicted(self) -> dict[str, int]:
+        own = {"pulses": self._pulse.evicted} if self._pulse.evicted else {}
+        return self._engine.evicted | own
 
     def _due_findings(self, now: Instant | None) -> tuple[Finding, ...]:
         """What was not told of yet, or not for a while; all with ``None``."""
@@ -315,8 +318,7 @@ class Monitor:
                 looked_at += 1
                 if looked_at > MAX_LOOKED_AT or len(found) == SHOWN:
                     return found[::-1]
-                start = int(row["offset"])
-                frame = kept.data[start : start + int(row["captured"])].tobytes()
+                frame = frame_of(row, kept.data)
                 if self._is_of(key, frame, row):
                     found.append(
                         RecentPacket(

@@ -57,7 +57,7 @@ def sightings(
     wanted = _edges(mine, at // STRETCH) | (manner == _EACH)
     wanted |= _first_reports(mine, wanted, links, heard)
     alone = chosen[wanted]
-    for instant, source, packet, entry in zip(*_places(rows[alone]), which[alone].tolist(), strict=True):
+    for instant, source, packet, entry in zip(*places(rows[alone]), which[alone].tolist(), strict=True):
         observation = heard[entry]
         if isinstance(observation, Observation):
             yield instant, source, packet, 0, Sighting(observation, Evidence(source, packet))
@@ -140,11 +140,8 @@ def _is_query(observation: object) -> bool:
 
 
 def _answers(rows: NDArray[np.void], mine: NDArray[np.intp], heard: Entries) -> Iterator[Seen]:
-    order = np.argsort(mine, kind="stable")
-    entries = mine[order]
-    starts = np.flatnonzero(np.concatenate(([True], entries[1:] != entries[:-1])))
-    for start, places in zip(starts.tolist(), np.split(order, starts[1:]), strict=True):
-        observation, repeated = heard[entries[start]], rows[places]
+    for entry, said in by_entry(mine):
+        observation, repeated = heard[entry], rows[said]
         if isinstance(observation, Observation) and isinstance(observation.message, Arp):
             # Whole rows would be kept for their columns otherwise.
             at, source, packet = (repeated[name].copy() for name in ("at", "source", "packet"))
@@ -152,6 +149,14 @@ def _answers(rows: NDArray[np.void], mine: NDArray[np.intp], heard: Entries) -> 
             yield int(at[0]), int(source[0]), int(packet[0]), 0, answers
 
 
-def _places(rows: NDArray[np.void]) -> tuple[list[int], list[int], list[int]]:
+def by_entry(entries: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Each entry once, and where it stands, in ascending order; there must be one."""
+    order = np.argsort(entries, kind="stable")
+    ranked = entries[order]
+    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
+    yield from zip(ranked[starts].tolist(), np.split(order, starts[1:]), strict=True)
+
+
+def places(rows: NDArray[np.void]) -> tuple[list[int], list[int], list[int]]:
     """Instants, sources and packet numbers as plain numbers."""
     return rows["at"].tolist(), rows["source"].tolist(), rows["packet"].tolist()

@@ -242,9 +242,7 @@ class LiveRun:
 
     def _engine_options(self, names: Names, own: frozenset[IPAddress]) -> EngineOptions:
         options = self._options
-        return EngineOptions(
-            names.interface, options.policy, options.keys, options.budget, options.reveal, live=True, own=own
-        )
+        return EngineOptions(names.interface, options.policy, options.keys, options.budget, options.reveal, own=own)
 
     def _give_up_rights(self) -> None:
         if self._switches_users():

@@ -1,7 +1,6 @@
 """Where a store is: the forms of its URL, the default, and messages that name it without a secret."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from stat import S_IRWXG, S_IRWXO
 from typing import Final, NamedTuple
@@ -12,7 +11,6 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from vrrpwatch.wire.text import safe_text
 
-SYSTEM_PATH: Final = Path("/var/lib/vrrpwatch/journal.db")
 _POSTGRESQL: Final = ("postgres", "postgresql", "postgresql+psycopg")
 _MAX_MESSAGE: Final = 1_000
 
@@ -31,16 +29,6 @@ class Place(NamedTuple):
     def name(self) -> str:
         """What people call it: the path, or the URL without secrets."""
         return safe_text(str(self.path) if self.path is not None else _shown(self.url), _MAX_MESSAGE)
-
-
-def default_path(environ: Mapping[str, str], uid: int) -> Path:
-    """Where the journal is when nobody says: the system's state for root, else the user's (XDG Base Directory)."""
-    if uid == 0:
-        return SYSTEM_PATH
-    state = environ.get("XDG_STATE_HOME", "")
-    # A relative path there is to be ignored (XDG Base Directory Specification).
-    folder = Path(state) if os.path.isabs(state) else Path(environ.get("HOME", "/")) / ".local/state"  # noqa: PTH117
-    return folder / "vrrpwatch" / "journal.db"
 
 
 def place(url: str) -> Place:
