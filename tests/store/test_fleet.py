@@ -1,6 +1,7 @@
 """A screen over a store sees all sensors, what is new with every poll, and people's marks."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -72,6 +73,39 @@ def test_a_poll_finds_what_is_new(url: str) -> None:
     assert [item.count for item in fleet.findings()] == [4]
     assert not fleet.poll()
     assert journal.close()
+    fleet.close()
+
+
+def test_a_file_that_is_moved_away_is_told_and_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "journal.db", tmp_path / "elsewhere.db"
+    tell(str(path), "berlin", news(1, groups=(group(),), findings=(finding(),)))
+    fleet = Fleet(str(path), clock=clock)
+    path.rename(elsewhere)
+    said = f"{path}: the file was moved or deleted; what is shown is what it held"
+    with pytest.raises(StoreError, match=re.escape(said)):
+        fleet.poll()
+    with pytest.raises(StoreError, match=re.escape(said)):
+        fleet.acknowledge(fleet.findings()[0].id, "ann")
+    assert [row.key for row in fleet.rows()] == [BERLIN]
+    elsewhere.rename(path)
+    assert not fleet.poll()
+    tell(str(path), "paris", news(2, groups=(group(),)))
+    assert fleet.poll()
+    assert [row.key for row in fleet.rows()] == [BERLIN, PARIS]
+    fleet.close()
+
+
+def test_a_file_that_is_replaced_is_told_and_read_instead(tmp_path: Path) -> None:
+    path, other = tmp_path / "journal.db", tmp_path / "other.db"
+    tell(str(path), "berlin", news(9, groups=(group(),), findings=(finding(),), events=(event(5),)))
+    tell(str(other), "paris", news(2, groups=(group(),)))
+    fleet = Fleet(str(path), clock=clock)
+    other.rename(path)
+    with pytest.raises(StoreError, match="the file was replaced by another one, which is read now"):
+        fleet.poll()
+    assert fleet.poll()
+    assert [row.key for row in fleet.rows()] == [PARIS]
+    assert (list(fleet.findings()), list(fleet.events()), fleet.now) == ([], [], instant(2))
     fleet.close()
 
 

@@ -16,10 +16,12 @@ from tests.store.postgresql import Server
 from tests.store.telling import clock, event, finding, news, second
 from tests.store.waiting import wait_until
 from vrrpwatch.core.model import NANOSECONDS
+from vrrpwatch.store.backlog import Backlog
 from vrrpwatch.store.connecting import connect, writing
 from vrrpwatch.store.journal import Journal, JournalState
 from vrrpwatch.store.places import StoreError, place
 from vrrpwatch.store.tables import EventRow
+from vrrpwatch.store.writing import Writer
 
 HOLDER = """
 import sqlite3, sys
@@ -34,7 +36,7 @@ connection.close()
 class Watched:
     """A journal in a hurry, and what its alarm said."""
 
-    def __init__(self, url: str, limit: int = 1000) -> None:
+    def __init__(self, url: str, limit: int = 1000, longest_delay: float = 0.1) -> None:
         self.said: list[JournalState] = []
         self.url = url
         self.journal = Journal(
@@ -44,7 +46,7 @@ class Watched:
             alarm=self.said.append,
             limit=limit,
             first_delay=0.01,
-            longest_delay=0.1,
+            longest_delay=longest_delay,
             lock_timeout=0.05,
         )
 
@@ -65,11 +67,16 @@ class Watched:
         return self.events()
 
     def events(self) -> list[int]:
-        engine = connect(place(self.url))
-        with engine.connect() as connection:
-            found = connection.execute(select(EventRow.packet).order_by(EventRow.packet)).scalars().all()
-        engine.dispose()
-        return list(found)
+        return events_of(self.url)
+
+
+def events_of(url: str | Path) -> list[int]:
+    """The numbers of all events in a store."""
+    engine = connect(place(str(url)))
+    with engine.connect() as connection:
+        found = connection.execute(select(EventRow.packet).order_by(EventRow.packet)).scalars().all()
+    engine.dispose()
+    return list(found)
 
 
 @pytest.fixture
@@ -161,8 +168,73 @@ def test_a_database_that_is_deleted_is_made_anew(path: Path) -> None:
     assert watched.journal.flush(30)
     shutil.rmtree(path.parent)
     watched.tell(2)
+    assert watched.recovered() == [2]
+    assert watched.said[0].reason == (
+        f"{path}: the file was moved or deleted; a new one is made unless it comes back soon"
+    )
+    assert watched.journal.close()
+
+
+def test_a_database_that_is_moved_away_and_back_lacks_nothing(path: Path) -> None:
+    # So patient that it would not make a new one before the test is over.
+    watched = Watched(str(path), longest_delay=1000)
+    watched.tell(1)
     assert watched.journal.flush(30)
-    assert watched.events() == [2]
+    elsewhere = path.with_name("elsewhere.db")
+    path.rename(elsewhere)
+    watched.tell(2)
+    watched.degraded()
+    # What was acknowledged is in the file itself, which SQLite's log did not follow.
+    wait_until(lambda: path.with_name("journal.db-wal").stat().st_size == 0)
+    assert events_of(elsewhere) == [1]
+    assert not path.exists()
+    watched.tell(3)
+    elsewhere.rename(path)
+    assert watched.recovered() == [1, 2, 3]
+    assert watched.journal.close()
+
+
+def test_a_journal_that_ends_while_its_file_is_gone_makes_a_new_one(path: Path) -> None:
+    watched = Watched(str(path), longest_delay=1000)
+    watched.tell(1)
+    assert watched.journal.flush(30)
+    path.rename(path.with_name("elsewhere.db"))
+    watched.tell(2)
+    watched.degraded()
+    assert watched.journal.close(30)
+    assert (events_of(path.with_name("elsewhere.db")), watched.events()) == ([1], [2])
+
+
+def test_a_database_that_is_replaced_is_not_mixed_with_the_log_of_the_one_before(path: Path) -> None:
+    other = Watched(str(path.with_name("other.db")))
+    other.tell(*range(1, 50))
+    assert other.journal.close(30)
+    watched = Watched(str(path))
+    watched.tell(*range(100, 300))
+    assert watched.journal.flush(30)
+    path.with_name("other.db").rename(path)
+    watched.tell(300)
+    assert watched.recovered() == [*range(1, 50), 300]
+    assert watched.said[0].reason == f"{path}: the file was replaced by another one, which is used from now on"
+    assert watched.journal.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_what_is_written_while_the_file_goes_away_is_written_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(str(path))
+    watched.tell(1)
+    assert watched.journal.flush(30)
+    write = Writer.write
+
+    def write_late(self: Writer, engine: Engine, backlog: Backlog) -> None:
+        monkeypatch.undo()
+        path.unlink()
+        write(self, engine, backlog)
+
+    monkeypatch.setattr(Writer, "write", write_late)
+    watched.tell(2)
+    assert watched.recovered() == [2]
     assert watched.journal.close()
 
 

@@ -18,7 +18,7 @@ from vrrpwatch.store.backlog import Mark
 from vrrpwatch.store.codec import event_of, finding_of, group_of, key_of
 from vrrpwatch.store.connecting import existing
 from vrrpwatch.store.migrating import require_current
-from vrrpwatch.store.places import StoreError, place, trouble
+from vrrpwatch.store.places import StoreError, file_identity, place, trouble
 from vrrpwatch.store.reading import mark_of
 from vrrpwatch.store.recent import Heartbeats, RecentVolume
 from vrrpwatch.store.status import SensorStatus, sensor_status
@@ -49,9 +49,20 @@ class Fleet:
         self._place = place(url)
         self._clock = clock
         self._budget = budget
+        # Before it is opened: one that is put in its place meanwhile differs from this.
+        self._file = file_identity(self._place.path)
         self._engine = existing(self._place)
         # Readers see whole polls; polls and marks exclude each other.
         self._lock = threading.RLock()
+        self._begin()
+        try:
+            self.poll()
+        except StoreError:
+            self.close()
+            raise
+
+    def _begin(self) -> None:
+        """Knows nothing yet."""
         self._seen: dict[int, int] = {}
         self._names: dict[int, str] = {}
         self._sensors: tuple[SensorStatus, ...] = ()
@@ -62,18 +73,12 @@ class Fleet:
         self._findings: dict[str, Finding] = {}
         self._marks: dict[str, Mark] = {}
         self._origin: dict[str, tuple[str, str]] = {}
-        self._worst: dict[GroupKey, Severity] = {}
         self._totals = Totals(0, 0, 0, 0, 0)
         self._dropped = 0
         self._now: Instant = 0
         self._volume = RecentVolume()
         self._heartbeats = Heartbeats()
         self.skipped = 0
-        try:
-            self.poll()
-        except StoreError:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Closes the connections."""
@@ -81,6 +86,7 @@ class Fleet:
 
     def poll(self) -> bool:
         """Reads what is new; whether anything was.  Raises :class:`StoreError`; the next poll goes on from there."""
+        self._check_file()
         try:
             with Session(self._engine) as session:
                 if not self._seen:
@@ -102,6 +108,8 @@ class Fleet:
                 self._read_volume(session.connection())
                 return True
         except SQLAlchemyError as error:
+            # The next poll begins with a connection that knows nothing of what was wrong.
+            self._engine.dispose()
             raise StoreError(trouble(self._place, error)) from None
 
     @property
@@ -183,6 +191,22 @@ class Fleet:
 
     def packets(self, key: GroupKey) -> Sequence[RecentPacket]:  # noqa: ARG002
         return ()
+
+    def _check_file(self) -> None:
+        """Raises :class:`StoreError` where the file was moved or replaced: SQLite would go on with what was opened.
+
+        What has taken its place is read from the next poll on.
+        """
+        found = file_identity(self._place.path)
+        if found == self._file:
+            return
+        if found is None:
+            raise StoreError(f"{self._place.name}: the file was moved or deleted; what is shown is what it held")
+        with self._lock:
+            self._engine.dispose()
+            self._file = found
+            self._begin()
+        raise StoreError(f"{self._place.name}: the file was replaced by another one, which is read now")
 
     def _read(
         self, session: Session, sensor: SensorRow
@@ -267,6 +291,7 @@ class Fleet:
         origin = self._origin.get(finding_id)
         if origin is None:
             return False
+        self._check_file()
         try:
             done = mark(self._engine, *origin, columns)
         except SQLAlchemyError as error:

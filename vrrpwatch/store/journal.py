@@ -5,17 +5,15 @@ While the database is away the news wait in memory, bounded; when it is back the
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from vrrpwatch.core.model import NANOSECONDS, Instant, Seconds
 from vrrpwatch.core.news import News
 from vrrpwatch.store.backlog import MAX_BACKLOG, Backlog
-from vrrpwatch.store.connecting import LOCK_TIMEOUT, connect
-from vrrpwatch.store.migrating import upgrade
+from vrrpwatch.store.connecting import LOCK_TIMEOUT
+from vrrpwatch.store.opened import Opened
 from vrrpwatch.store.places import Place, StoreError, place, trouble
 from vrrpwatch.store.runs import Runs
 from vrrpwatch.store.volume import Retention
@@ -82,6 +80,7 @@ class Journal:
         self._acknowledged = 0
         self._reason: str | None = None
         self._hurry = False
+        self._closing = False
         self._closed = False
         self._tried = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -141,6 +140,8 @@ class Journal:
 
     def close(self, timeout: Seconds = 5.0) -> bool:
         """Flushes and ends the thread; False where something could not be written in time and is lost."""
+        with self._changed:
+            self._closing = True
         done = self.flush(timeout)
         with self._changed:
             self._closed = True
@@ -178,19 +179,18 @@ class Journal:
                     self._reason = "the journal was stopped by a fault of the program"
 
     def _keep_writing(self) -> None:
-        engine: _Open | None = None
+        store: Opened | None = None
         delay = self._delays[0]
         while (backlog := self._next()) is not None:
             reason = None
             try:
-                if engine is None or engine.vanished():
-                    if engine is not None:
-                        engine.close()
-                    engine = None
-                    engine = _Open(self._place, self._lock_timeout)
+                if store is not None and store.gone and not self._waits_for_file(delay):
+                    store.close()
+                    store = None
+                if store is None:
+                    store = Opened(self._place, self._lock_timeout)
                     self._writer.reopen()
-                if backlog.last:
-                    self._writer.write(engine.engine, backlog)
+                reason = self._write(store, backlog)
             except (SQLAlchemyError, OSError) as error:
                 reason = trouble(self._place, error)
             except StoreError as error:
@@ -199,14 +199,31 @@ class Journal:
                 delay = self._delays[0]
                 self._written(backlog)
                 continue
-            if engine is not None:
-                engine.close()
-                engine = None
+            if store is not None and not store.gone:
+                store.close()
+                store = None
             self._failed(backlog, reason)
             self._pause(delay)
             delay = min(delay * 2, self._delays[1])
-        if engine is not None:
-            engine.close()
+        if store is not None:
+            store.close()
+
+    def _write(self, store: Opened, backlog: Backlog) -> str | None:
+        """Writes all of ``backlog``; says why where it is not to be found in the store afterwards."""
+        reason = store.changed
+        if reason is None and backlog.last:
+            whole = backlog.head(len(backlog))
+            self._writer.write(store.engine, backlog)
+            reason = store.changed
+            if reason is not None:
+                # The file went away meanwhile, and writing a thing twice is as good as once.
+                backlog.put_back(whole)
+        return None if reason is None else f"{self._place.name}: {reason}"
+
+    def _waits_for_file(self, delay: Seconds) -> bool:
+        """Whether a file that is gone may come back: what went to a new one would then be lost."""
+        with self._changed:
+            return delay < self._delays[1] and not self._closing
 
     def _next(self) -> Backlog | None:
         """Waits for something to write and takes it; ``None`` when the journal was closed.
@@ -269,37 +286,3 @@ class Journal:
         with self._changed:
             self._hurry = False
             self._changed.wait_for(lambda: self._closed or self._hurry, delay)
-
-
-class _Open:
-    """A store that is open and up to date."""
-
-    def __init__(self, where: Place, lock_timeout: Seconds) -> None:
-        self._path = where.path
-        if where.path is not None:
-            where.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self.engine: Engine = connect(where, lock_timeout)
-        try:
-            upgrade(self.engine)
-        except (SQLAlchemyError, StoreError):
-            self.close()
-            raise
-        self._file = self._identity()
-
-    def vanished(self) -> bool:
-        """Whether the file was removed or replaced: SQLite would go on writing to what nobody can open any more."""
-        return self._path is not None and self._identity() != self._file
-
-    def close(self) -> None:
-        # A connection that broke cannot be closed in good order.
-        with suppress(SQLAlchemyError):
-            self.engine.dispose()
-
-    def _identity(self) -> tuple[int, int] | None:
-        if self._path is None:
-            return None
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino

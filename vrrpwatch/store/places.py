@@ -72,6 +72,17 @@ def _postgresql(url: URL) -> Place:
     return Place(url.set(drivername="postgresql+psycopg"), None)
 
 
+def file_identity(path: Path | None) -> tuple[int, int] | None:
+    """Device and inode of what is at ``path``; ``None`` where nothing can be seen."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _check_passfile(path: Path) -> None:
     # libpq passes over such files in silence or with a line of its own, and then asks for a password.
     try:
