@@ -14,7 +14,7 @@ from vrrpwatch.core.news import News
 from vrrpwatch.store.backlog import MAX_BACKLOG, Backlog
 from vrrpwatch.store.connecting import LOCK_TIMEOUT
 from vrrpwatch.store.opened import Opened
-from vrrpwatch.store.places import Place, StoreError, place, trouble
+from vrrpwatch.store.places import StoreError, place, trouble
 from vrrpwatch.store.runs import Runs
 from vrrpwatch.store.volume import Retention
 from vrrpwatch.store.writing import Writer, acknowledged, noted, silenced

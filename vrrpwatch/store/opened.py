@@ -1,4 +1,4 @@
-"""A sensor's open store, and what becomes of it when somebody moves, deletes or replaces the file of an SQLite store."""
+"""A sensor's open store, and what becomes of it when somebody moves, deletes or replaces an SQLite store's file."""
 
 from contextlib import suppress
 from pathlib import Path
