@@ -1,8 +1,9 @@
 """What the kernel says of network interfaces: whether they are there and up, and what kind of link they are.
 
-Asked with the ioctls of netdevice(7), which need no rights.
+Asked with the ioctls of netdevice(7) and told by rtnetlink(7), which need no rights.
 """
 
+import errno
 import fcntl
 import socket
 import struct
@@ -15,6 +16,9 @@ MAX_NAME = 16
 ANY = "any"
 _SIOCGIFNAME, _SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8910, 0x8913, 0x8927, 0x8933
 _IFF_UP, _IFF_RUNNING = 1, 1 << 6
+_RTMGRP_LINK = 1
+# Messages that are read away at a time; more are as good as these.
+_MAX_MESSAGES = 64
 
 
 class Link(NamedTuple):
@@ -31,6 +35,41 @@ class Link(NamedTuple):
     @property
     def ethernet(self) -> bool:
         return is_ethernet(self.hatype)
+
+
+class Changes:
+    """Readable once any interface has come, gone, or changed its state or name, until :meth:`pending` is asked.
+
+    Raises :class:`OSError` where the kernel tells nobody.
+    """
+
+    def __init__(self) -> None:
+        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+        try:
+            self._socket.bind((0, _RTMGRP_LINK))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def pending(self) -> bool:
+        """Whether anything has changed since this was asked last; what it was is for who looks."""
+        for count in range(_MAX_MESSAGES):
+            try:
+                self._socket.recv(1)
+            except BlockingIOError:
+                return count > 0
+            except OSError as error:
+                # There were more than it had room for, and then anything may have changed.
+                if error.errno != errno.ENOBUFS:
+                    raise
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def is_ethernet(hatype: int) -> bool:

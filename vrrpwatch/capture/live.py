@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from vrrpwatch.capture import live_blocks, ring
 from vrrpwatch.capture.bpf import Instruction
 from vrrpwatch.capture.errors import CaptureError
-from vrrpwatch.capture.interfaces import ANY, is_name
+from vrrpwatch.capture.interfaces import ANY, Changes, is_name
 from vrrpwatch.capture.live_ports import AnyPort, NamedPort, Port, Settings
 from vrrpwatch.capture.live_privileges import RightsError, missing_right
 from vrrpwatch.capture.live_socket import RingSize, check_right
@@ -28,8 +30,10 @@ from vrrpwatch.core.frames import Batch, Kind
 from vrrpwatch.core.model import Instant
 
 SECOND = 1_000_000_000
-# How often interfaces are looked for that came, went, or changed their name (ns).
+# How often interfaces are looked for that came, went, or changed their name (ns), where the kernel does not tell of it.
 FOLLOW = SECOND
+# How often in that time the kernel may interrupt a pause to tell: interfaces may flap as they like.
+MAX_WAKES = 4
 # How far the clock may be set forward at once (ns) before silence is excused: less than two advertisements' time.
 JUMP = SECOND
 # Frames are taken at once if they are further ahead of the clock than this (ns): it was set back since.
@@ -41,6 +45,8 @@ _FILL = 8
 # Interfaces may come and go for years; the scan numbers 4096, and what is beyond shares one.
 MAX_INTERFACES = 4000
 _OTHERS = "others"
+# Whose senders may be masters.
+_ELECTIONS = (Kind.ADVERT, Kind.HSRP, Kind.GLBP)
 
 
 class Sink(Protocol):
@@ -106,7 +112,10 @@ class Sniffer:
         self._sinks = sinks
         self._snaplen = snaplen
         self._slack = self._size.slack
-        settings = Settings(program, self._size, snaplen, promiscuous, self._number, told, opened)
+        # Interfaces, by their pcapng numbers, with somebody on them who may be a master.
+        self._electing: set[int] = set()
+        elects = self._electing.__contains__
+        settings = Settings(program, self._size, snaplen, promiscuous, self._number, told, opened, elects)
         # All interfaces include each.
         names = (ANY,) if ANY in interfaces else tuple(dict.fromkeys(interfaces))
         self._ports: list[Port] = [AnyPort(settings) if name == ANY else NamedPort(name, settings) for name in names]
@@ -116,6 +125,8 @@ class Sniffer:
         self._rest = memoryview(b"")
         self._wake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
+        self._changes: Changes | None = None
+        self._wakes = 0
         self._stopping = self._last = self._closed = False
         self._began: Instant = 0
         self._apart = 0
@@ -129,6 +140,10 @@ class Sniffer:
 
         Raises :class:`RightsError` without CAP_NET_RAW, :class:`CaptureError` where the kernel refuses otherwise.
         """
+        try:
+            self._changes = Changes()
+        except OSError as error:
+            self._told(f"the kernel tells of no changed interface ({error.strerror}): they are looked at each second")
         for port in self._ports:
             try:
                 # Before anything is waited for that could then not be watched.
@@ -151,6 +166,8 @@ class Sniffer:
         """
         reader = reader or CaptureReader(name, source, wanted=wanted, stream=self)
         for batch in reader.batches():
+            rows = batch.frames
+            self._electing.update(np.unique(rows["interface"][np.isin(rows["kind"], _ELECTIONS)]).tolist())
             yield batch if batch.packets or batch.losses else None
 
     def stop(self) -> None:
@@ -218,6 +235,8 @@ class Sniffer:
         self._closed = True
         for port in self._ports:
             port.close()
+        if self._changes is not None:
+            self._changes.close()
         for descriptor in (self._wake, self._waker):
             os.close(descriptor)
 
@@ -266,6 +285,8 @@ class Sniffer:
         left = self._began + round(self._interval * share) - self._clock()
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
+        if self._changes is not None and self._wakes < MAX_WAKES:
+            poll.register(self._changes, select.POLLIN)
         # A clock that was set back must not make it wait for longer.
         poll.poll(max(0, min(left, self._interval)) / 1_000_000)
 
@@ -282,10 +303,15 @@ class Sniffer:
             )
             for port in self._ports:
                 port.missed()
+        changed = self._changes is not None and self._changes.pending()
+        self._wakes += changed
         if not 0 <= self._began - self._followed < FOLLOW:
             self._followed = self._began
-            for port in self._ports:
-                port.follow()
+            self._wakes = 0
+        elif not changed:
+            return
+        for port in self._ports:
+            port.follow()
 
     def _account(self) -> None:
         """Reads how many packets were dropped, and says so where there were any."""

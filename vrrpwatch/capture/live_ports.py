@@ -14,6 +14,8 @@ from vrrpwatch.core.model import Instant
 Number = Callable[[str, bool], int]
 Told = Callable[[str], None]
 Opened = Callable[[str, int], None]
+# Whether somebody on the interface with that pcapng number was heard who may be a master.
+Elects = Callable[[int], bool]
 
 
 class Port(Protocol):
@@ -43,7 +45,7 @@ class Port(Protocol):
         ...
 
     def missed(self) -> None:
-        """Each of its interfaces has lost packets, nobody knows how many: one is counted."""
+        """Nothing was heard for a while on any of its interfaces: silence in that time proves nothing."""
         ...
 
     def close(self) -> None: ...
@@ -59,6 +61,7 @@ class Settings(NamedTuple):
     number: Number
     told: Told
     opened: Opened
+    elects: Elects
 
 
 class _Base:
@@ -72,6 +75,8 @@ class _Base:
         self._rings: list[Ring] = []
         self._closed = 0
         self._owed = 0
+        # Numbers of interfaces that could not be heard, which is yet to be told.
+        self._unheard: dict[int, None] = {}
         self._lost: dict[int, int] = {}
         self._said = ""
 
@@ -99,19 +104,21 @@ class _Base:
     def account(self) -> Iterator[tuple[int, int, int]]:
         self._owed += sum(ring.lost() for ring in self._rings)
         numbers = self._numbers()
-        if not self._owed or not numbers:
-            return
-        lost, self._owed = self._owed, 0
-        self.drops += lost
-        # Which of many interfaces on one ring lost them is not known; that each may have is what matters.
-        for place, number in enumerate(numbers):
-            part = max(lost // len(numbers) + (place < lost % len(numbers)), 1)
+        # What passed meanwhile nobody knows: one stands for it, since a count of none would be no loss.
+        told, self._unheard = dict.fromkeys(self._unheard, 1), {}
+        if self._owed and numbers:
+            lost, self._owed = self._owed, 0
+            self.drops += lost
+            # Which of many interfaces on one ring lost them is not known; that each may have is what matters.
+            for place, number in enumerate(numbers):
+                told[number] = max(lost // len(numbers) + (place < lost % len(numbers)), 1)
+        for number, part in told.items():
             before = self._lost.get(number, 0)
             self._lost[number] = before + part
             yield number, before, part
 
     def missed(self) -> None:
-        self._owed += len(self._numbers())
+        self._unheard.update(dict.fromkeys(self._numbers()))
 
     def close(self) -> None:
         while self._rings:
@@ -227,13 +234,17 @@ class NamedPort(_Base):
 
 
 class AnyPort(_Base):
-    """All interfaces on one ring, each by the name it has."""
+    """All interfaces on one ring, each by the name it has.
+
+    Of those that fall silent only where somebody may be a master is told: a host's containers come and go.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.name = ANY
         self._names: dict[int, tuple[str, bool]] = {}
         self._present: frozenset[tuple[int, str]] = frozenset()
+        self._down: set[int] = set()
 
     def open(self) -> None:
         self._open("")
@@ -251,10 +262,37 @@ class AnyPort(_Base):
             if now is None:
                 # Its number may come again with another interface.
                 del self._names[ifindex]
+                self._down.discard(ifindex)
                 self._ring.transcoder.undescribe(ifindex)
-            elif now != name:
+                self._silent(self._settings.number(name, ethernet), f"{name}: has gone")
+                continue
+            if now != name:
                 self._settings.told(f"{name}: is called {now} now")
                 self._describe(self._ring, ifindex, now, ethernet)
+                # Nobody is heard under the other name again.
+                if self._settings.elects(former := self._settings.number(name, ethernet)):
+                    self._unheard[former] = None
+            link = look_up(now)
+            if link is not None and link.number == ifindex:
+                self._look(link, self._settings.number(now, ethernet))
+
+    def _look(self, link: Link, number: int) -> None:
+        """Whether the interface is up still, or again."""
+        if link.up == (link.number not in self._down):
+            return
+        if not link.up:
+            self._down.add(link.number)
+            self._silent(number, _state(link))
+            return
+        self._down.discard(link.number)
+        if self._settings.elects(number):
+            self._settings.told(_state(link))
+
+    def _silent(self, number: int, line: str) -> None:
+        """Nothing can be heard on an interface from now on; the line says why."""
+        if self._settings.elects(number):
+            self._unheard[number] = None
+            self._settings.told(line)
 
     def _announce(self) -> None:
         present = frozenset(socket.if_nameindex())

@@ -1,0 +1,118 @@
+"""``watch -i any`` while one of two links goes down: what it prints, and the same of its own recording."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.captures.analyzing import analyze
+from tests.conformance.stage_frames import frame
+from tests.lab.live import wire
+from tests.lab.network import missing, run
+from tests.lab.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
+# Seconds: what is announced is four times what is kept, so that a machine that is busy elsewhere loses no master.
+ANNOUNCED, SENT = 0.5, 0.125
+
+
+class Routers:
+    """One on each wire, advertising while its name is in ``talking``."""
+
+    def __init__(self, wires: dict[str, socket.socket]) -> None:
+        self.talking = set(wires)
+        self._wires = wires
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._talk)
+        self._thread.start()
+
+    def _talk(self) -> None:
+        for number in count(1):
+            for place, name in enumerate(sorted(self.talking)):
+                line = {"who": "AB"[name == "eth1"], "id": 50 + (name == "eth1"), "interval": ANNOUNCED}
+                self._wires[name].send(frame(line, 2 * number + place, None))
+            if self._ended.wait(SENT):
+                return
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+class Watch:
+    """The command in a namespace, and what it printed so far."""
+
+    def __init__(self, space: str, folder: Path, *options: str) -> None:
+        self._log = folder / "log"
+        command = ("ip", "netns", "exec", space, COMMAND, "watch", "--output", "ndjson", *options)
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def events(self) -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
+        return [{key: event[key] for key in event if key != "type"} for event in told if event["type"] == "event"]
+
+    def kinds(self, interface: str) -> list[str]:
+        return [event["kind"] for event in self.events() if event["group"].startswith(f"{interface}|")]
+
+    def until(self, text: str, times: int = 1) -> None:
+        wait_until(lambda: self.said().count(text) >= times, at_most=30, what=text, seen=self.said)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def watched(folder: Path, *options: str) -> Iterator[tuple[str, Watch, Routers]]:
+    """The watcher's namespace, the watcher, and a router at the far end of each of its two links."""
+    with wire("eth0", "eth1") as made, made.sender("eth0") as one, made.sender("eth1") as other:
+        watch = Watch(made.near, folder, *options)
+        try:
+            watch.until("listening on")
+            routers = Routers({"eth0": one, "eth1": other})
+            try:
+                yield made.near, watch, routers
+            finally:
+                routers.close()
+        finally:
+            watch.process.kill()
+            watch.process.wait(timeout=10)
+
+
+def test_the_masters_of_a_downed_link_are_excused_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "heard.pcapng"
+    with watched(tmp_path, "-i", "any", "-w", str(path)) as (near, watch, routers):
+        watch.until('"kind": "master-appeared"', times=2)
+        run("ip", "-n", near, "link", "set", "eth1", "down")
+        watch.until("eth1: is down; it is watched as soon as it is up")
+        routers.talking = set()
+        # By then the silence on the other link has lasted as long, and longer.
+        wait_until(lambda: watch.kinds("eth0")[1:] == ["master-lost"], at_most=30, what="the loss", seen=watch.said)
+        assert watch.kinds("eth1") == ["master-appeared"]
+        run("ip", "-n", near, "link", "set", "eth1", "up")
+        watch.until("eth1: is watched")
+        routers.talking = {"eth0", "eth1"}
+        wait_until(lambda: len(watch.kinds("eth0")) == 3, at_most=30, what="the return", seen=watch.said)
+        # Whoever listens knows of silence at once, a recording only by the packets after it.
+        size = path.stat().st_size
+        wait_until(lambda: path.stat().st_size > size + 500, at_most=30, what="more packets", seen=watch.said)
+        assert watch.stop() == 0
+        events = watch.events()
+    assert [event["kind"] for event in events if event["group"].startswith("eth1|")] == ["master-appeared"]
+    found = analyze(path)
+    assert events == found["events"]
+    assert [finding["segment"] for finding in found["findings"] if finding["rule"] == "capture-loss"] == ["eth1"]
