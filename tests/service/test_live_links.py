@@ -116,3 +116,5 @@ def test_the_masters_of_a_downed_link_are_excused_and_no_others(tmp_path: Path) 
     found = analyze(path)
     assert events == found["events"]
     assert [finding["segment"] for finding in found["findings"] if finding["rule"] == "capture-loss"] == ["eth1"]
+    last = watch.said().splitlines()[-1]
+    assert last.endswith("; the kernel dropped 0; 1 time an interface could not be heard for a while")

@@ -175,7 +175,9 @@ class Metrics(Collector):
                 self._evicted_family(),
             ]
         families.append(
-            CounterMetricFamily("vrrpwatch_capture_dropped", "Packets that the capture lost.", value=self._dropped)
+            CounterMetricFamily(
+                "vrrpwatch_capture_dropped", "Packets that the kernel had no room for.", value=self._dropped
+            )
         )
         families.append(InfoMetricFamily("vrrpwatch_build", "The program.", value={"version": self._version}))
         yield from families

@@ -69,8 +69,9 @@ class Sniffer:
     ``interval`` is how long to wait for traffic at a time, in seconds.
 
     ``settled_until`` is the instant up to which every packet that was not dropped has been read, ``drops`` how many
-    were.  Time in which nothing could be watched, since the machine slept or its clock was set forward, is told as the
-    loss of one packet of each interface: silence in it proves nothing.
+    were.  Time in which an interface could not be heard, since it was down or gone, the machine slept or its clock was
+    set forward, is told as the loss of one of its packets: silence in it proves nothing.  ``interruptions`` counts
+    these, and ``drops`` does not.
 
     Only :meth:`stop` may be called from elsewhere (a signal's handler, another thread).
     """
@@ -102,7 +103,7 @@ class Sniffer:
                 name.encode()
             except UnicodeEncodeError:
                 raise CaptureError(f"{name}: is no UTF-8, and can only be watched with -i any") from None
-        self.drops = 0
+        self.drops = self.interruptions = 0
         self.settled_until: Instant = 0
         self._clock = clock
         self._steady = steady
@@ -323,6 +324,7 @@ class Sniffer:
                 self._pending.append((live_blocks.interface_statistics(number, before, known), False))
                 self._pending.append((live_blocks.interface_statistics(number, now, known + lost), False))
         self.drops = sum(port.drops for port in self._ports)
+        self.interruptions = sum(port.interruptions for port in self._ports)
 
     def _number(self, name: str, ethernet: bool) -> int:
         """The pcapng interface for frames of an interface called so, described where it is new."""

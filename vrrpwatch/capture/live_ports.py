@@ -19,10 +19,14 @@ Elects = Callable[[int], bool]
 
 
 class Port(Protocol):
-    """A place where frames come in; ``full`` says that the last read ended for want of room."""
+    """A place where frames come in; ``full`` says that the last read ended for want of room.
+
+    ``drops`` is what the kernel lost, ``interruptions`` how often it was told that an interface could not be heard.
+    """
 
     name: str
     drops: int
+    interruptions: int
     full: bool
 
     @property
@@ -68,7 +72,7 @@ class _Base:
     """What all ports have in common: rings, of which all but the newest are only emptied, and their losses."""
 
     def __init__(self, settings: Settings) -> None:
-        self.drops = 0
+        self.drops = self.interruptions = 0
         self.full = False
         self._settings = settings
         self._ring: Ring | None = None
@@ -106,6 +110,7 @@ class _Base:
         numbers = self._numbers()
         # What passed meanwhile nobody knows: one stands for it, since a count of none would be no loss.
         told, self._unheard = dict.fromkeys(self._unheard, 1), {}
+        self.interruptions += len(told)
         if self._owed and numbers:
             lost, self._owed = self._owed, 0
             self.drops += lost

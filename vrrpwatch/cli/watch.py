@@ -127,7 +127,9 @@ def watch(
             run.close()
     monitor = run.watching.monitor
     heard = f"{monitor.totals.packets:,} packets heard, {monitor.totals.adverts:,} advertisements"
-    tell(f"{heard}; the kernel dropped {monitor.dropped:,}")
+    times = run.interruptions
+    unheard = f"; {times:,} time{'s'[: times > 1]} an interface could not be heard for a while" if times else ""
+    tell(f"{heard}; the kernel dropped {run.drops:,}{unheard}")
     if signals.interrupted:
         ctx.exit(Exit.INTERRUPTED)
     ctx.exit(Exit.CLEAN if run.complete else Exit.SINK)

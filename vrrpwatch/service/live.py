@@ -82,6 +82,10 @@ class _Ears:
     def settled_until(self) -> Instant:
         return self._sniffer.settled_until
 
+    @property
+    def drops(self) -> int:
+        return self._sniffer.drops
+
     def batches(self) -> Iterator[Batch | None]:
         return self._sniffer.batches(WANTED)
 
@@ -114,6 +118,16 @@ class LiveRun:
         if self._watching is None:
             raise RuntimeError("the run is not open")
         return self._watching
+
+    @property
+    def drops(self) -> int:
+        """How many packets the kernel had no room for."""
+        return 0 if self._sniffer is None else self._sniffer.drops
+
+    @property
+    def interruptions(self) -> int:
+        """How often an interface could not be heard for a while: it was down or gone, or nothing was watched at all."""
+        return 0 if self._sniffer is None else self._sniffer.interruptions
 
     def open(self) -> None:
         """Opens interfaces and files, gives up all rights but that to watch, then starts what needs none.
@@ -213,10 +227,9 @@ class LiveRun:
         """How it goes, in a line."""
         with self.watching.lock:
             states = Counter(row.state for row in self.watching.monitor.rows())
-            dropped = self.watching.monitor.dropped
         parts = [f"{sum(states.values())} virtual routers"]
         parts += [f"{states[state]} {state}" for state in ("contested", "lost") if states[state]]
-        parts += [f"{dropped} packets dropped"] if dropped else []
+        parts += [f"{self.drops} packets dropped"] if self.drops else []
         parts += [f"{self._recorder.durable} events in the journal"] if self._recorder is not None else []
         parts += [f"{self._teller.durable} seen to for alerts"] if self._teller is not None else []
         return ", ".join(parts)

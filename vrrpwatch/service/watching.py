@@ -21,6 +21,11 @@ class Ears(Protocol):
         """Everything before this instant has been given."""
         ...
 
+    @property
+    def drops(self) -> int:
+        """How many packets the kernel had no room for so far."""
+        ...
+
     def batches(self) -> Iterator[Batch | None]:
         """What is heard, in order of time; ``None`` now and then where nothing is.  Ends when the run is to end."""
         ...
@@ -74,6 +79,8 @@ class Watching:
         self.monitor.feed(batch)
 
     def _tell(self, news: News) -> None:
+        # The stream says that a packet was lost wherever silence proves nothing, though none need have passed.
+        news = news._replace(dropped=self._ears.drops)
         for sink in self._sinks:
             sink.tell(news)
 
