@@ -43,13 +43,21 @@ Vid = Annotated[int, Field(strict=True, ge=1, le=4094)]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
+# nft and iptables take whole packets a second; iptables' limit knows none above (net/netfilter/xt_limit.c).
+PacketRate = Annotated[int, Field(strict=True, ge=1, le=10_000)]
+
+
 class SyncPolicy(Table):
-    """State synchronisation that belongs on a segment: who sends it, to where, on which UDP ports."""
+    """State synchronisation that belongs on a segment: who sends it, to where, on which UDP ports.
+
+    ``rate`` is the most packets/s that firewall rules let each peer send to each destination; any number without it.
+    """
 
     protocol: Literal["conntrackd", "pfsync", "ipvs"]
     peers: Annotated[Addresses, filled]
     destinations: Annotated[Addresses, Field(validate_default=True)] = ()
     ports: Annotated[tuple[Port, ...], unique, Field(validate_default=True)] = ()
+    rate: PacketRate | None = None
 
     @field_validator("destinations", mode="after")
     @classmethod
@@ -71,11 +79,12 @@ class SegmentPolicy(Table):
 
     ``role`` says what belongs there: advertisements (``redundancy``), state synchronisation (``sync``), ``both`` or
     ``none``.  ``vlans`` are the tags from outer to inner; ``budget`` is in packets/s of redundancy and state-sync
-    multicast.
+    multicast.  ``interfaces`` are more devices of one host on the segment: bridge ports, a virtual router's macvlan.
     """
 
     name: Name
     interface: Name | None = None
+    interfaces: Annotated[tuple[Name, ...], unique] = ()
     vlans: Annotated[tuple[Vid, ...], Field(max_length=4)] = ()
     role: Literal["redundancy", "sync", "both", "none"] = "both"
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -98,7 +107,11 @@ class SpeakerPolicy(Table):
 
 
 class GroupPolicy(Table):
-    """One virtual router that belongs on the segments that ``segment`` matches."""
+    """One virtual router that belongs on the segments that ``segment`` matches.
+
+    ``rate`` is the most packets/s that firewall rules let each speaker send to each destination; without it they take
+    it from ``interval``, and without both there is no limit.
+    """
 
     segment: Name
     protocol: Protocol
@@ -107,6 +120,7 @@ class GroupPolicy(Table):
     scope: Name | None = None
     addresses: Addresses = ()
     interval: Annotated[float, Field(gt=0, le=255, allow_inf_nan=False)] | None = None
+    rate: PacketRate | None = None
     speakers: Annotated[tuple[SpeakerPolicy, ...], _no_repeats("ip", "mac"), filled]
     peers: Addresses = ()
 
@@ -214,6 +228,11 @@ class Policy(Table):
     def group_for(self, key: GroupKey) -> GroupPolicy | None:
         """The first listed group that ``key`` is, or ``None``."""
         return next((group for group in self.group if group.matches(key)), None)
+
+    def advertises_on(self, segment: str) -> bool:
+        """Whether advertisements belong on ``segment``, by its role."""
+        listed = self.segment_for(segment)
+        return listed is None or listed.role in ("redundancy", "both")
 
     def segment_for(self, segment: str) -> SegmentPolicy | None:
         """The first listed segment that the id ``segment`` matches, or ``None``."""

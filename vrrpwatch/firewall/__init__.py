@@ -1,0 +1,1 @@
+"""Firewall rules that confine advertisements and state synchronisation to where a policy says they belong."""
