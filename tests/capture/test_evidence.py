@@ -78,9 +78,24 @@ def test_many_findings_make_few_files(tmp_path: Path, monkeypatch: pytest.Monkey
     for number in range(4):
         kept.keep(f"a{number}", at(30), at(30))
     assert len(kept.settle(at(60))) == 3
+    assert kept.left_out == 1
+    # One that goes on asks again, and there is room now.
+    kept.keep("a3", at(30), at(30))
+    assert kept.left_out == 0
     for number in range(4):
+        # However often they ask.
         kept.keep(f"b{number}", at(30), at(30))
+        kept.keep(f"b{number}", at(30), at(31))
     assert len(kept.settle(at(60))) == 2
+    assert kept.left_out == 3
+
+
+def test_findings_without_a_file_are_known_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "MAX_FILES", 0)
+    monkeypatch.setattr(evidence, "MAX_LEFT_OUT", 3)
+    kept = filled(tmp_path)
+    for number in range(5):
+        kept.keep(f"a{number}", at(30), at(30))
     assert kept.left_out == 3
 
 

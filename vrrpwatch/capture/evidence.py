@@ -16,6 +16,8 @@ BEFORE, AFTER = 10 * SECOND, 2 * SECOND
 # Findings come as a sender likes: beyond this many files in one run, and so many that wait, no more are made.
 MAX_FILES = 1000
 MAX_WAITING = 100
+# Findings without a file that are known by name, so that each counts once: as many as an engine raises.
+MAX_LEFT_OUT = 10_000
 # The name of a file, whatever the finding's id holds; what is cut off is cut at both ends of what Linux allows.
 MAX_NAME = 200
 # The same trouble may come back in another run, and what an earlier one kept stays: up to so many files of one name.
@@ -41,12 +43,10 @@ class _Wanted(NamedTuple):
 class Evidence:
     """A :class:`~vrrpwatch.capture.live.Sink` that takes ``size`` octets of memory and writes files into ``folder``.
 
-    ``alarm`` is given one line where a file cannot be written.  ``left_out`` counts findings that got no file for want
-    of room (MAX_FILES, MAX_WAITING).
+    ``alarm`` is given one line where a file cannot be written.
     """
 
     def __init__(self, folder: str, size: int, alarm: Callable[[str], None] = lambda _: None) -> None:
-        self.left_out = 0
         self._folder = Path(folder)
         self._size = size
         self._alarm = alarm
@@ -55,6 +55,12 @@ class Evidence:
         self._held = 0
         self._waiting: list[_Wanted] = []
         self._known: set[str] = set()
+        self._left_out: set[str] = set()
+
+    @property
+    def left_out(self) -> int:
+        """How many findings have no file for want of room (MAX_FILES, MAX_WAITING), MAX_LEFT_OUT at most."""
+        return len(self._left_out)
 
     def header(self, block: bytes) -> None:
         self._headers.append(block)
@@ -74,8 +80,10 @@ class Evidence:
         if name in self._known:
             return
         if len(self._known) >= MAX_FILES or len(self._waiting) >= MAX_WAITING:
-            self.left_out += 1
+            if len(self._left_out) < MAX_LEFT_OUT:
+                self._left_out.add(name)
             return
+        self._left_out.discard(name)
         self._known.add(name)
         self._waiting.append(_Wanted(name, first - BEFORE, last + AFTER))
 

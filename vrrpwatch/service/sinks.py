@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from vrrpwatch.capture.evidence import Evidence
+from vrrpwatch.capture.evidence import MAX_FILES, MAX_WAITING, Evidence
 from vrrpwatch.core.model import NANOSECONDS, Finding, Instant, Severity
 from vrrpwatch.core.news import News
 
@@ -20,20 +20,29 @@ TICK: Final = NANOSECONDS
 
 
 class EvidenceKeeper:
-    """Has the packets around each critical finding kept."""
+    """Has the packets around each critical finding kept, and says where there are too many findings for that."""
 
     def __init__(self, evidence: Evidence, told: Callable[[str], None]) -> None:
         self._evidence = evidence
         self._told = told
+        self._full = False
 
     def tell(self, news: News) -> None:
         for finding in news.findings:
             if finding.severity is Severity.CRITICAL:
                 self._evidence.keep(finding.id, finding.first, finding.last)
+        if self._evidence.left_out and not self._full:
+            self._full = True
+            self._told(
+                f"too many critical findings to keep evidence of each: {MAX_FILES:,} files are made in a run, "
+                f"and {MAX_WAITING} at a time wait for packets; how many have none is said at the end"
+            )
         self._say(str(path) for path in self._evidence.settle(news.now))
 
     def close(self) -> None:
         self._say(str(path) for path in self._evidence.close())
+        if left_out := self._evidence.left_out:
+            self._told(f"critical findings without a file of evidence, since there were too many: {left_out:,}")
 
     def _say(self, paths: Iterator[str]) -> None:
         for path in paths:
