@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.alerts.news import KEY, START, A, B, at, event, finding, group, news
 from vrrpwatch.alerts import exporter, metrics
-from vrrpwatch.alerts.exporter import Exporter, ExporterError, serve
+from vrrpwatch.alerts.exporter import Exporter, ExporterError
 from vrrpwatch.alerts.metrics import Metrics
 from vrrpwatch.core.analysis import Tenure
 from vrrpwatch.core.findings import RULES
@@ -146,7 +146,8 @@ def test_hostile_names_stay_label_values(scraped: Scraped) -> None:
 
 @contextmanager
 def served(registry: CollectorRegistry, **more: Any) -> Iterator[Exporter]:
-    server = serve(registry, port=0, **more)
+    server = Exporter(registry, port=0, **more)
+    server.start()
     try:
         yield server
     finally:
@@ -168,14 +169,20 @@ def test_the_server_answers_on_loopback_and_closes_cleanly(scraped: Scraped) -> 
         assert status == 200
         assert 'vrrpwatch_build_info{version="1.2.3"} 1.0' in body
         with pytest.raises(ExporterError, match=f"127.0.0.1 port {server.port}: cannot listen for metrics"):
-            serve(scraped.registry, port=server.port)
+            Exporter(scraped.registry, port=server.port)
     with pytest.raises(ConnectionRefusedError):
         get(server.port)
     with pytest.raises(ExporterError, match=r"192\.0\.2\.1 port 9112: cannot listen"):
-        serve(scraped.registry, "192.0.2.1", 9112)
+        Exporter(scraped.registry, "192.0.2.1", 9112)
     for name in ("\udcff", "x" * 70):
         with pytest.raises(ExporterError, match="no host can have this name"):
-            serve(scraped.registry, name, 9112)
+            Exporter(scraped.registry, name, 9112)
+
+
+def test_a_server_that_was_never_started_lets_go_of_its_port(scraped: Scraped) -> None:
+    server = Exporter(scraped.registry, port=0)
+    server.close()
+    Exporter(scraped.registry, port=server.port).close()
 
 
 def test_clients_that_say_nothing_cannot_take_all_threads(scraped: Scraped, monkeypatch: pytest.MonkeyPatch) -> None:

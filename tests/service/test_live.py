@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.waiting import wait_until
+from tests.service.watched import Watch
 from vrrpwatch.capture.session import Options, analyse
 from vrrpwatch.core.news import News
 from vrrpwatch.service.live import LiveOptions, LiveRun
@@ -18,14 +19,9 @@ from vrrpwatch.store.journal import Journal
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen")
 
-COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
 ALERTS = 'version = 1\n[[sink]]\nname = "{}"\ntype = "journald"\n'
 STOPPED = """
 from vrrpwatch.service.live import LiveOptions, LiveRun
-from vrrpwatch.capture.session import Options, analyse
-from vrrpwatch.core.news import News
-from vrrpwatch.service.sinks import Lines
-from vrrpwatch.store.journal import Journal
 run = LiveRun(LiveOptions(("lo",)), print)
 run.stop()
 run.open()
@@ -40,52 +36,30 @@ def test_a_run_that_is_stopped_before_it_begins_ends_at_once() -> None:
     assert done.stdout.splitlines() == ["lo: is watched", "True"], done.stderr
 
 
-class Watch:
-    """A watch of the loopback; :meth:`until` waits for what it says."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.log = folder / "log"
-        with self.log.open("w") as log:
-            command = [COMMAND, "watch", "-i", "lo", "--output", "none", *options]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def until(self, text: str) -> None:
-        wait_until(lambda: text in self.log.read_text(), at_most=30, what=text, seen=self.log.read_text)
-
-    def said(self) -> list[str]:
-        return [line.removeprefix("vrrpwatch: ") for line in self.log.read_text().splitlines()]
-
-    def stop(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(timeout=30)
-
-
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
     (tmp_path / "alerts.toml").write_text(ALERTS.format("first"))
     (tmp_path / "policy.toml").write_text("version = 1\n")
-    watch = Watch(
+    with Watch(
         tmp_path,
+        *("-i", "lo", "--output", "none"),
         *("--alerts", str(tmp_path / "alerts.toml"), "--outbox", str(tmp_path / "outbox.db")),
         *("--policy", str(tmp_path / "policy.toml")),
-    )
-    watch.until("listening on lo")
-    yield watch
-    watch.process.kill()
-    watch.process.wait(timeout=10)
+    ) as watch:
+        yield watch
 
 
 def test_settings_are_read_again_and_wrong_ones_left_alone(watch: Watch, tmp_path: Path) -> None:
     for name, wrong, right in (("alerts", "version = 2\n", ALERTS.format("second")), ("policy", "=", "version = 1\n")):
         path = tmp_path / f"{name}.toml"
-        before = len(watch.said())
+        before = len(watch.lines())
         path.write_text(wrong)
         watch.process.send_signal(signal.SIGHUP)
         watch.until(f"{path}: ")
         path.write_text(right)
         watch.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: watch.said()[-1] == "settings read again", at_most=30, what=name, seen=watch.log.read_text)
-        refused, why, *_ = watch.said()[before:]
+        wait_until(lambda: watch.lines()[-1] == "settings read again", at_most=30, what=name, seen=watch.said)
+        refused, why, *_ = watch.lines()[before:]
         assert refused == "the settings stay as they were, for:"
         assert why.startswith(f"{path}: ")
     assert watch.stop(signal.SIGTERM) == 0
@@ -94,7 +68,7 @@ def test_settings_are_read_again_and_wrong_ones_left_alone(watch: Watch, tmp_pat
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_how_it_was_ended_is_in_the_exit_code(watch: Watch, number: int, code: int) -> None:
     assert watch.stop(number) == code
-    assert " packets heard, " in watch.said()[-1]
+    assert " packets heard, " in watch.lines()[-1]
 
 
 def test_what_went_on_before_is_known_from_the_journal(root: Path, tmp_path: Path) -> None:

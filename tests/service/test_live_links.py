@@ -1,15 +1,11 @@
 """``watch -i any`` while one of two links goes down: what it prints, and the same of its own recording."""
 
-import json
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,10 +14,10 @@ from tests.conformance.stage_frames import frame
 from tests.lab.live import wire
 from tests.lab.network import missing, run
 from tests.lab.waiting import wait_until
+from tests.service.watched import Watch
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
-COMMAND = str(Path(sys.executable).with_name("vrrpwatch"))
 # Seconds: what is announced is four times what is kept, so that a machine that is busy elsewhere loses no master.
 ANNOUNCED, SENT = 0.5, 0.125
 
@@ -49,48 +45,17 @@ class Routers:
         self._thread.join()
 
 
-class Watch:
-    """The command in a namespace, and what it printed so far."""
-
-    def __init__(self, space: str, folder: Path, *options: str) -> None:
-        self._log = folder / "log"
-        command = ("ip", "netns", "exec", space, COMMAND, "watch", "--output", "ndjson", *options)
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-
-    def said(self) -> str:
-        return self._log.read_text()
-
-    def events(self) -> list[dict[str, Any]]:
-        told = [json.loads(line) for line in self.said().splitlines() if line.startswith("{")]
-        return [{key: event[key] for key in event if key != "type"} for event in told if event["type"] == "event"]
-
-    def kinds(self, interface: str) -> list[str]:
-        return [event["kind"] for event in self.events() if event["group"].startswith(f"{interface}|")]
-
-    def until(self, text: str, times: int = 1) -> None:
-        wait_until(lambda: self.said().count(text) >= times, at_most=30, what=text, seen=self.said)
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(timeout=30)
-
-
 @contextmanager
 def watched(folder: Path, *options: str) -> Iterator[tuple[str, Watch, Routers]]:
     """The watcher's namespace, the watcher, and a router at the far end of each of its two links."""
-    with wire("eth0", "eth1") as made, made.sender("eth0") as one, made.sender("eth1") as other:
-        watch = Watch(made.near, folder, *options)
-        try:
-            watch.until("listening on")
-            routers = Routers({"eth0": one, "eth1": other})
-            try:
-                yield made.near, watch, routers
-            finally:
-                routers.close()
-        finally:
-            watch.process.kill()
-            watch.process.wait(timeout=10)
+    with (
+        wire("eth0", "eth1") as made,
+        made.sender("eth0") as one,
+        made.sender("eth1") as other,
+        Watch(folder, "--output", "ndjson", *options, space=made.near) as watch,
+        closing(Routers({"eth0": one, "eth1": other})) as routers,
+    ):
+        yield made.near, watch, routers
 
 
 def test_the_masters_of_a_downed_link_are_excused_and_no_others(tmp_path: Path) -> None:
@@ -116,5 +81,4 @@ def test_the_masters_of_a_downed_link_are_excused_and_no_others(tmp_path: Path) 
     found = analyze(path)
     assert events == found["events"]
     assert [finding["segment"] for finding in found["findings"] if finding["rule"] == "capture-loss"] == ["eth1"]
-    last = watch.said().splitlines()[-1]
-    assert last.endswith("; the kernel dropped 0; 1 time an interface could not be heard for a while")
+    assert watch.lines()[-1].endswith("; the kernel dropped 0; 1 time an interface could not be heard for a while")

@@ -64,9 +64,13 @@ class _Server(WSGIServer):
 
 
 class Exporter:
-    """A server that runs until :meth:`close`; ``port`` is the one that it really listens on."""
+    """A server that answers from :meth:`start` to :meth:`close`; ``port`` is the one that it really listens on.
+
+    It listens from the beginning, since that may need a right that is given up before any thread is started.
+    """
 
     def __init__(self, registry: CollectorRegistry, address: str = LOCAL, port: int = PORT) -> None:
+        """Serves ``registry`` on ``address`` (0 for any free ``port``); raises :class:`ExporterError`."""
         try:
             family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
             self._server = _Server(address, port, family)
@@ -81,14 +85,13 @@ class Exporter:
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.2}, name="metrics", daemon=True
         )
+
+    def start(self) -> None:
+        """Answers from now on, in a thread of its own."""
         self._thread.start()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
-
-
-def serve(registry: CollectorRegistry, address: str = LOCAL, port: int = PORT) -> Exporter:
-    """Serves ``registry`` on ``address`` (0 for any free ``port``); raises :class:`ExporterError`."""
-    return Exporter(registry, address, port)

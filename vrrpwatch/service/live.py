@@ -32,6 +32,7 @@ from vrrpwatch.service.watching import Sink, Watching
 from vrrpwatch.wire.values import IPAddress
 
 if TYPE_CHECKING:
+    from vrrpwatch.alerts.exporter import Exporter
     from vrrpwatch.core.keys import Keys
     from vrrpwatch.core.policy import Policy
 
@@ -183,8 +184,11 @@ class LiveRun:
             self._sniffer.stop()
         named = () if "any" in options.interfaces else options.interfaces
         own = own_addresses(named) if options.join else frozenset()
+        exporter = self._listen_for_scrapes()
         self._give_up_rights()
         self._check_folders()
+        if exporter is not None:
+            exporter.start()
         self._start_sinks()
         self._watching = Watching(_Ears(self._sniffer), lambda names: self._engine_options(names, own), self._sinks)
         self._stack.callback(self._watching.close)
@@ -288,17 +292,23 @@ class LiveRun:
 
         return any(isinstance(sink, Hook) for sink in load(self._options.alerts).sink)
 
+    def _listen_for_scrapes(self) -> "Exporter | None":
+        """The metrics' server, yet to be started: a port below 1024 needs a right that is not kept."""
+        if self._options.metrics is None:
+            return None
+        from prometheus_client import CollectorRegistry
+
+        from vrrpwatch.alerts.exporter import Exporter
+        from vrrpwatch.alerts.metrics import Metrics
+
+        registry = CollectorRegistry()
+        exporter = Exporter(registry, *self._options.metrics)
+        self._stack.callback(exporter.close)
+        self._sinks.append(Gauge(Metrics(registry, __version__)))
+        return exporter
+
     def _start_sinks(self) -> None:
         options = self._options
-        if options.metrics is not None:
-            from prometheus_client import CollectorRegistry
-
-            from vrrpwatch.alerts.exporter import serve
-            from vrrpwatch.alerts.metrics import Metrics
-
-            registry = CollectorRegistry()
-            metrics = Metrics(registry, __version__)
-            self._sinks.append(Gauge(metrics, serve(registry, *options.metrics)))
         if options.store is not None:
             from vrrpwatch.store.journal import Journal, JournalState
 

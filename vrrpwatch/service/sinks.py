@@ -10,7 +10,6 @@ from vrrpwatch.core.news import News
 
 if TYPE_CHECKING:
     from vrrpwatch.alerts.alerts import Alerts
-    from vrrpwatch.alerts.exporter import Exporter
     from vrrpwatch.alerts.metrics import Metrics
     from vrrpwatch.alerts.settings import AlertSettings
     from vrrpwatch.store.journal import Journal
@@ -130,17 +129,16 @@ class Teller:
 
 
 class Gauge:
-    """Keeps the metrics, and the server that shows them."""
+    """Keeps the metrics."""
 
-    def __init__(self, metrics: "Metrics", exporter: "Exporter") -> None:
+    def __init__(self, metrics: "Metrics") -> None:
         self._metrics = metrics
-        self._exporter = exporter
 
     def tell(self, news: News) -> None:
         self._metrics.update(news)
 
     def close(self) -> None:
-        self._exporter.close()
+        """There is nothing to put away."""
 
 
 class Lines:
