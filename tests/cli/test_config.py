@@ -1,5 +1,6 @@
 """Where settings come from, which of them wins, and how mistakes in files are told."""
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_settings_of_all_commands_and_dashes(run: Run, stand: Stand, user: Path)
         ('[analyze]\nbudget = "lots"\n', "[analyze] budget: 'lots' is not a valid float range."),
         ("[analyze]\nreveal = 1\n", "[analyze] reveal: write true or false"),
         ("[analyze]\nworkers = true\n", "[analyze] workers: is no switch"),
-        ("[analyze\n", "is not TOML"),
+        ("[analyze\n", "is no TOML"),
     ],
 )
 def test_mistakes_name_file_and_place(run: Run, user: Path, text: str, message: str) -> None:
@@ -84,6 +85,15 @@ def test_a_directory_in_place_of_the_file(run: Run, user: Path) -> None:
     result = run("analyze", "a")
     assert result.exit_code == Exit.USAGE
     assert "cannot be read (Is a directory)" in result.stderr
+
+
+@pytest.mark.usefixtures("stand")
+def test_a_named_pipe_in_place_of_the_file_holds_nothing_up(run: Run, user: Path) -> None:
+    user.parent.mkdir(parents=True)
+    os.mkfifo(user)
+    result = run("analyze", "a")
+    assert result.exit_code == Exit.USAGE
+    assert "cannot be read (is no regular file)" in result.stderr
 
 
 def test_help_works_whatever_the_file_says(run: Run, user: Path) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.core.builders import carp, ips, vrrp
-from vrrpwatch.cli.settings import SettingsError, load_keys
+from vrrpwatch.cli.settings import load_keys
 from vrrpwatch.core.authenticity import Authenticity
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.keys import Keys
 from vrrpwatch.core.model import Advert, Evidence, GroupKey
+from vrrpwatch.settings import SettingsError
 from vrrpwatch.wire.link import dissect
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "keys.md").read_text().split("```toml\n")[1].split("```")[0]

@@ -1,39 +1,26 @@
 """Who is told what, and how: the alert settings file (TOML), every fault in it reported at once with its place."""
 
-import os
-import stat
-import tomllib
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler, WrapValidator
 
+from vrrpwatch import settings
 from vrrpwatch.alerts.quiet import EVENTS, QUIET
-from vrrpwatch.core.faults import describe, with_repeats
+from vrrpwatch.core.faults import with_repeats
 from vrrpwatch.core.fields import Name, Table, filled, unique
 from vrrpwatch.core.findings import RULES
 from vrrpwatch.core.model import Severity
 
-# Far above any honest file; a device or a pipe without an end must not fill memory.
-MAX_FILE: Final = 1024 * 1024
-MAX_SECRET: Final = 4096
 # Each sink has a thread and a queue.
 MAX_SINKS: Final = 32
 
 # The validation context holds this under "read": it returns a secret file's bytes, or raises ValueError saying why not.
 Reader = Callable[[Path], bytes]
-
-
-class AlertSettingsError(Exception):
-    """A file that cannot be used: ``lines`` has one line per fault, each with the file, the place and what to do."""
-
-    def __init__(self, lines: tuple[str, ...]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 def _secret(value: object, info: ValidationInfo) -> str:
@@ -273,39 +260,5 @@ class AlertSettings(Table):
 
 
 def load(path: str | Path) -> AlertSettings:
-    """Reads a settings file and the secret files it names (relative to itself).
-
-    Raises :class:`AlertSettingsError` with everything that is wrong.
-    """
-    folder = Path(path).parent
-
-    def read(secret: Path) -> bytes:
-        try:
-            return _read(folder / secret, MAX_SECRET)
-        except OSError as error:
-            raise ValueError(f"cannot read {folder / secret} ({error.strerror or error}): correct the path") from None
-
-    try:
-        data = tomllib.loads(_read(Path(path), MAX_FILE).decode())
-        return AlertSettings.model_validate(data, context={"read": read})
-    except OSError as error:
-        raise AlertSettingsError((f"{path}: cannot be read ({error.strerror or error}): check the path",)) from None
-    except ValidationError as error:
-        raise AlertSettingsError(tuple(f"{path}: {line}" for line in describe(error))) from None
-    except UnicodeDecodeError as error:
-        raise AlertSettingsError((f"{path}: byte {error.start + 1} is not UTF-8: save it as UTF-8 text",)) from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise AlertSettingsError((f"{path}: is no TOML: {reason}",)) from None
-
-
-def _read(path: Path, most: int) -> bytes:
-    # A named pipe in its place must not make the program wait for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(None, "is no regular file")
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(None, f"longer than {most} bytes")
-    return data
+    """Reads a settings file; raises :class:`vrrpwatch.settings.SettingsError` with everything that is wrong with it."""
+    return settings.load(path, AlertSettings)

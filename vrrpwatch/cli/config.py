@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure
+from vrrpwatch.settings import SettingsError, read_toml
 
 SYSTEM_FILE = Path("/etc/vrrpwatch/config.toml")
-# Far above any honest file.
-MAX_FILE = 1024 * 1024
 # What cannot sensibly be a setting: a question, or the input itself.
 _NO_SETTINGS = frozenset({"help", "version", "read", "captures", "shell"})
 
@@ -66,20 +65,13 @@ def _understood(path: Path, data: dict[str, Any], commands: Mapping[str, click.C
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_FILE + 1)
+        return read_toml(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise _fault(path, f"cannot be read ({error.strerror}); correct its permissions or remove it") from None
-    if len(text) > MAX_FILE:
-        raise _fault(path, f"is longer than {MAX_FILE} bytes; is it a settings file?")
-    import tomllib
-
-    try:
-        return tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _fault(path, f"is not TOML: {error}; correct it") from None
+    except SettingsError as error:
+        raise Failure("\n".join(error.lines), Exit.USAGE) from None
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:

@@ -173,12 +173,12 @@ def starting() -> Iterator[None]:
     """Gives what a live run cannot begin with, or go on with, its line and its exit code."""
     from vrrpwatch.alerts.exporter import ExporterError
     from vrrpwatch.alerts.outbox import OutboxError
-    from vrrpwatch.alerts.settings import AlertSettingsError
     from vrrpwatch.alerts.sinks.base import SinkError
     from vrrpwatch.capture.bpf import ExpressionError
     from vrrpwatch.capture.errors import CaptureError
     from vrrpwatch.capture.live_privileges import RightsError
     from vrrpwatch.capture.writer import WriteError
+    from vrrpwatch.settings import SettingsError
     from vrrpwatch.store.places import StoreError
 
     try:
@@ -191,7 +191,7 @@ def starting() -> Iterator[None]:
         raise Failure(str(error), Exit.SINK) from error
     except CaptureError as error:
         raise Failure(str(error), Exit.UNREADABLE) from error
-    except AlertSettingsError as error:
+    except SettingsError as error:
         raise Failure("\n".join(error.lines), Exit.USAGE) from error
     except SinkError as error:
         raise Failure(str(error), Exit.USAGE) from error

@@ -200,15 +200,15 @@ class _Signals:
         if not self._outdated:
             return
         self._outdated = False
-        from vrrpwatch.alerts.settings import AlertSettingsError
         from vrrpwatch.alerts.sinks.base import SinkError
-        from vrrpwatch.cli.settings import SettingsError, load_policy
+        from vrrpwatch.cli.settings import load_policy
+        from vrrpwatch.settings import SettingsError
 
         self._supervisor.reloading(time.monotonic_ns() // 1000)
         try:
             self._run.reload(None if self._policy is None else load_policy(self._policy))
             self._tell("settings read again")
-        except (SettingsError, AlertSettingsError) as error:
+        except SettingsError as error:
             self._tell("the settings stay as they were, for:")
             for line in error.lines:
                 self._tell(line)

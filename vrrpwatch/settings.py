@@ -1,0 +1,89 @@
+"""Reads what people write for the program: settings (TOML), which models judge, and the secret files these name."""
+
+import os
+import stat
+from collections.abc import Callable
+from errno import EISDIR
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+# pydantic and tomllib take long to import: only where there is a file they are.
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+# Far above any honest file.
+MAX_FILE: Final = 4 * 1024 * 1024
+# The longest key that a protocol here uses, and the end of its line.
+MAX_SECRET: Final = 4096 + 2
+
+
+class SettingsError(Exception):
+    """A file that cannot be used: ``lines`` has one line per fault, each with the file, the place and what to do."""
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def load(path: str | Path, model: "type[Model]") -> "Model":
+    """Reads a settings file and the secret files it names (relative to itself).
+
+    ``model`` finds in its validation context, as ``read``, what returns a secret file's bytes or raises
+    :class:`ValueError`.  Raises :class:`SettingsError` with everything that is wrong.
+    """
+    from pydantic import ValidationError
+
+    from vrrpwatch.core.faults import describe
+
+    try:
+        data = read_toml(path)
+    except OSError as error:
+        raise SettingsError((f"{path}: cannot be read ({error.strerror}): check the path",)) from None
+    try:
+        return model.model_validate(data, context={"read": _secrets_beside(Path(path))})
+    except ValidationError as error:
+        raise SettingsError(tuple(f"{path}: {line}" for line in describe(error))) from None
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The tables of a file; raises :class:`OSError` where it cannot be read, :class:`SettingsError` for no TOML."""
+    data = read_regular(path, MAX_FILE)
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise SettingsError((f"{path}: byte {error.start + 1} is not UTF-8: save it as UTF-8 text",)) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise SettingsError((f"{path}: is no TOML: {reason}",)) from None
+
+
+def read_regular(path: str | Path, most: int) -> bytes:
+    """A regular file of ``most`` bytes or fewer; raises :class:`OSError`, its ``strerror`` a reason, for all else."""
+    try:
+        # A named pipe or a terminal in its place must not make the program wait for somebody at the other end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except ValueError:
+        raise OSError(None, "no file can have this name") from None
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(None, os.strerror(EISDIR) if stat.S_ISDIR(mode) else "is no regular file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(None, f"longer than {most} bytes")
+    return data
+
+
+def _secrets_beside(path: Path) -> Callable[[Path], bytes]:
+    def read(secret: Path) -> bytes:
+        place = path.parent / secret
+        try:
+            return read_regular(place, MAX_SECRET)
+        except OSError as error:
+            raise ValueError(f"cannot read {place} ({error.strerror}): correct the path") from None
+
+    return read
