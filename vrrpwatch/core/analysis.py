@@ -80,7 +80,7 @@ class Tenure(NamedTuple):
 
 
 class GroupInfo(NamedTuple):
-    """One virtual router as of the end of the traffic."""
+    """One virtual router as of the end of the traffic; ``peers`` are both ends of its unicast advertisements."""
 
     key: GroupKey
     state: GroupState
@@ -94,6 +94,7 @@ class GroupInfo(NamedTuple):
     successor: Successor | None
     listeners: tuple[Listener, ...] = ()
     timeline: tuple[Tenure, ...] = ()
+    peers: tuple[IPAddress, ...] = ()
 
 
 class Rate(NamedTuple):

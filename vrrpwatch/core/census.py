@@ -41,6 +41,7 @@ class GroupRecord:
     adverts: int = 0
     speakers: dict[SpeakerKey, SpeakerRecord] = field(default_factory=dict)
     addresses: dict[IPAddress, None] = field(default_factory=dict)
+    peers: dict[IPAddress, None] = field(default_factory=dict)
 
 
 class Census:
@@ -76,6 +77,8 @@ class Census:
         speaker.versions.add(advert.version)
         for addresses in (group.addresses, speaker.addresses):
             self._note(addresses, advert.addresses or ())
+        if not advert.destination.is_multicast and advert.group.scope != "broadcast":
+            self._note(group.peers, (advert.speaker.ip, advert.destination))
 
     def _note(self, known: dict[IPAddress, None], addresses: Sequence[IPAddress]) -> None:
         before = len(known)
@@ -87,7 +90,8 @@ class Census:
         self._held += len(known) - before
 
     def _forget(self, group: GroupRecord) -> None:
-        self._held -= len(group.addresses) + sum(len(speaker.addresses) for speaker in group.speakers.values())
+        self._held -= len(group.addresses) + len(group.peers)
+        self._held -= sum(len(speaker.addresses) for speaker in group.speakers.values())
 
     def adverts(self) -> int:
         """VRRP and CARP advertisements that a router could accept."""
@@ -127,6 +131,7 @@ def describe(
         successor=successor(tracker, joined) if tracker is not None else None,
         listeners=listeners,
         timeline=_timeline(tracker, now) if tracker is not None else (),
+        peers=tuple(sorted(record.peers, key=int)),
     )
 
 

@@ -18,7 +18,7 @@ ICV_OCTETS: Final = 12
 
 
 class Passage(NamedTuple):
-    """A packet's way through a host: the devices it comes in and goes out by (``None``: from, or to, the host itself)."""
+    """A packet's way through a host: the devices it comes in and goes out by; ``None`` is the host itself."""
 
     hook: Hook
     incoming: str | None
@@ -41,7 +41,9 @@ IGNORED: Final = Expected("ignore", None)
 def expect(plan: Plan, packet: Packet, passage: Passage) -> Expected:
     """What becomes of ``packet``; ``report`` and ``log`` keep what is unlisted."""
     network = packet.network
-    if network is None or packet.skipped is not None or not _is_judged(plan, packet, passage):
+    # What was cut or malformed below IP never comes to a rule; a later fragment does, without its transport header.
+    readable = packet.skipped is None or packet.fragment == "later"
+    if network is None or not readable or not _is_judged(plan, packet, passage):
         return IGNORED
     if not any(_is_confined(guard, packet, network) for guard in plan.guards):
         return IGNORED

@@ -79,6 +79,7 @@ def group_object(group: GroupInfo) -> Object:
         else {"ip": str(group.successor.ip), "in_seconds": number(group.successor.in_seconds)},
         "listeners": [[str(item.ip), item.mac, whole(item.joined)] for item in group.listeners],
         "timeline": [[whole(item.first), whole(item.last), _texts(item.holders)] for item in group.timeline],
+        "peers": _texts(group.peers),
     }
 
 
@@ -128,6 +129,8 @@ def group_of(key: GroupKey, info: Mapping[str, Any]) -> GroupInfo:
         successor=None if successor is None else Successor(ip_address(successor["ip"]), successor["in_seconds"]),
         listeners=tuple(Listener(ip_address(ip), mac, joined) for ip, mac, joined in info["listeners"]),
         timeline=tuple(Tenure(first, last, _ips(holders)) for first, last, holders in info["timeline"]),
+        # Stores of earlier versions do not have it.
+        peers=_ips(info.get("peers", ())),
     )
 
 
