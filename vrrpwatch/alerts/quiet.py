@@ -10,15 +10,14 @@ from vrrpwatch.core.model import Seconds
 USUAL: Final[Seconds] = 300.0
 # Contests grow with every advertisement of both sides, and an operator waits for the end of one.
 CONTEST: Final[Seconds] = 30.0
-# Shown when a speaker begins to say something and not again while it goes on saying it: quiet proves little, so only
-# a day without it counts as over.
-SETTING: Final[Seconds] = 86_400.0
 # Hosts announce addresses rarely; what they believe lasts as long as their ARP caches (BSD: 20 minutes).
 ARP: Final[Seconds] = 1_200.0
 # Without a querier, hosts report when they join and hardly ever again.
 MEMBERSHIP: Final[Seconds] = 3_600.0
 # A takeover is over as soon as it is told; some time holds the two messages apart.
 EVENT: Final[Seconds] = 60.0
+# It ends when somebody holds the group again; a group that was given up shall not be told of for ever.
+LOST: Final[Seconds] = 86_400.0
 
 EVENTS: Final = ("master-appeared", "master-changed", "master-lost", "master-resigned")
 
@@ -28,18 +27,11 @@ QUIET: Final[Mapping[str, Seconds]] = {
     "vrid-collision": CONTEST,
     # Four changes in 300 s make it, so as long without a fifth unmakes it.
     "flapping": 300.0,
-    "interval-mismatch": SETTING,
-    "address-mismatch": SETTING,
-    "version-mismatch": SETTING,
-    "auth-mismatch": SETTING,
-    "checksum-variant": SETTING,
-    "shared-virtual-mac": SETTING,
     "stale-arp": ARP,
     "missing-garp": ARP,
     "vip-conflict": ARP,
     "no-querier": MEMBERSHIP,
     "many-queriers": MEMBERSHIP,
     **dict.fromkeys(EVENTS, EVENT),
-    # It ends when somebody holds the group again.
-    "master-lost": SETTING,
+    "master-lost": LOST,
 }

@@ -1,11 +1,14 @@
 """Judges what speakers say, not when: each by itself, against the others of its group, and against the policy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from vrrpwatch.core.checks_pairs import mismatches, rejections, seconds, subject
+from vrrpwatch.core.checks_pairs import mismatches, rejections, seconds, settings, subject
 from vrrpwatch.core.checks_speaker import faults, title
+from vrrpwatch.core.dialect import own_down
+from vrrpwatch.core.disputes import Disputes, Matters, Presence, resynchronise
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.model import (
     NANOSECONDS,
@@ -17,8 +20,8 @@ from vrrpwatch.core.model import (
     SpeakerKey,
     nanoseconds,
 )
+from vrrpwatch.core.runs import LATE_RATIO
 from vrrpwatch.wire.macs import virtual_mac
-from vrrpwatch.wire.values import IPAddress
 
 if TYPE_CHECKING:
     from vrrpwatch.core.policy import Policy
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 # Ids and sources are forgeable: beyond these the ones that have been quiet longest are forgotten and counted.
 MAX_GROUPS: Final = 4096
 MAX_SPEAKERS: Final = 64
-MAX_HOMES: Final = 16_384
 # A redundancy group has a handful of speakers; comparing with more of a flood's would cost time and tell nothing new.
 MAX_COMPARED: Final = 8
 # One late advertisement is a busy host, three are a pattern.
@@ -34,8 +36,6 @@ LATE_ADVERTS: Final = 3
 # More than half as often again as announced, over at least so many announced intervals.
 RATE_RATIO: Final = 1.5
 RATE_INTERVALS: Final = 10
-
-Home = tuple[str, int, int, str, IPAddress]
 
 
 @dataclass(slots=True)
@@ -45,6 +45,7 @@ class _Voice:
     advert: Advert
     at: Instant
     evidence: Evidence
+    presence: Presence
     late: int = 0
     late_gap: int = 0
     late_since: Instant | None = None
@@ -68,6 +69,7 @@ class Checks:
         self._findings = findings
         self._policy = policy
         self._reveal = reveal
+        self._disputes = Disputes(findings)
         self._groups: dict[GroupKey, _Group] = {}
         # Groups that share a virtual MAC, by segment and id, in the order in which they were first heard.
         self._sharing: dict[tuple[str, int], dict[GroupKey, None]] = {}
@@ -79,21 +81,32 @@ class Checks:
 
     def started(self, run: Run) -> None:
         """A speaker begins to say what it was not saying until now; never called where a run was merely cut."""
-        advert = run.advert
-        evidence = Evidence(run.source, run.first_packet)
-        voice = self._voice(advert, run.first, evidence)
-        if voice.advert is advert:
-            for other in islice(reversed(self._groups[advert.group].voices.values()), 1, MAX_COMPARED + 1):
-                self._compare(voice, other)
-            self._share(voice)
+        self._began(run, run.first, fresh=True)
 
-    def counted(self, run: Run, packets: int, last: Instant) -> None:
-        """``packets`` more advertisements of ``run``, which began with ``first_packet``, were heard up to ``last``."""
+    def counted(self, run: Run, packets: int, first: Instant, last: Instant) -> None:
+        """``packets`` more advertisements of ``run``, which began with ``first_packet``, from ``first`` to ``last``."""
         advert = run.advert
+        voice = self._known(advert)
+        if voice is not None:
+            if advert is not voice.advert and not _bows_out(advert) and settings(advert) != settings(voice.advert):
+                # It says again what it said a moment ago.
+                self._began(run, first, fresh=False)
+            self._disputes.heard(voice.presence, last, nanoseconds(LATE_RATIO * advert.interval))
         evidence = (Evidence(run.source, run.first_packet),)
         for fault in faults(advert, self._reveal):
             self._speaker(fault.rule, advert, run.first, last, packets, fault.summary, evidence)
         self._rogue(run, packets, last)
+
+    def settle(self) -> None:
+        """All up to now was told: what goes on is seen to go on."""
+        self._disputes.settle()
+
+    def resynchronise(self, now: Instant) -> None:
+        """The capture's clock was stepped back to ``now``."""
+        self.settle()
+        for group in self._groups.values():
+            for voice in group.voices.values():
+                resynchronise(voice.presence, now)
 
     def late(self, run: Run) -> None:
         """``run`` is over, or the capture is: judges its pace as a whole."""
@@ -113,43 +126,90 @@ class Checks:
             return "CARP and VRRP use one id here and silence each other, so they take turns"
         return None
 
+    def _began(self, run: Run, at: Instant, *, fresh: bool) -> None:
+        """A speaker says something else from ``at`` on, or the same after silence: compares it with the others."""
+        advert = run.advert
+        evidence = Evidence(run.source, run.first_packet)
+        known = self._known(advert) is not None
+        voice = self._voice(advert, at, evidence)
+        if known and _bows_out(advert):
+            return
+        before = self._disputes.end(voice.presence, at)
+        voice.advert, voice.at, voice.evidence = advert, at, evidence
+        voice.presence.silent = nanoseconds(own_down(advert))
+        for other in islice(reversed(self._groups[advert.group].voices.values()), 1, MAX_COMPARED + 1):
+            self._compare(voice, other, before.get(other.presence, {}), fresh)
+        self._share(voice, before, fresh)
+
+    def _known(self, advert: Advert) -> _Voice | None:
+        group = self._groups.get(advert.group)
+        return None if group is None else group.voices.get(advert.speaker)
+
     def _voice(self, advert: Advert, at: Instant, evidence: Evidence) -> _Voice:
-        """The speaker of ``advert``, with what it says now; it and its group become the latest of their tables."""
+        """The speaker of ``advert``; it and its group become the latest of their tables."""
         group = self._groups.pop(advert.group, None)
         if group is None:
             group = _Group()
             if len(self._groups) >= MAX_GROUPS:
                 quietest = next(iter(self._groups))
-                del self._groups[quietest]
+                for forgotten in self._groups.pop(quietest).voices.values():
+                    self._disputes.end(forgotten.presence, at)
                 self._unshare(quietest)
                 self.evicted["groups"] += 1
         self._groups[advert.group] = group
         voice = group.voices.pop(advert.speaker, None)
         if voice is None:
-            voice = _Voice(advert, at, evidence)
+            voice = _Voice(advert, at, evidence, Presence(at))
             if len(group.voices) >= MAX_SPEAKERS:
-                del group.voices[next(iter(group.voices))]
+                forgotten = group.voices.pop(next(iter(group.voices)))
+                self._disputes.end(forgotten.presence, at)
                 self.evicted["speakers"] += 1
-        elif advert.group.protocol != "carp" or not advert.resigns:
-            # A host that bows out of CARP says nothing about its settings: what it said before still stands.
-            voice.advert, voice.at, voice.evidence = advert, at, evidence
         group.voices[advert.speaker] = voice
         return voice
 
-    def _compare(self, voice: _Voice, other: _Voice) -> None:
-        group = voice.advert.group
+    def _compare(self, voice: _Voice, other: _Voice, before: Matters, fresh: bool) -> None:
+        longest = max(voice.presence.silent, other.presence.silent)
         for found in mismatches(voice.advert, other.advert, self._reveal):
-            self._findings.add(
+            self._raise(
                 found.rule,
-                segment=group.segment,
-                group=group,
-                subject=subject(voice.advert.speaker, other.advert.speaker),
-                first=voice.at,
-                summary=found.summary,
-                evidence=(other.evidence, voice.evidence),
+                (voice, other),
+                voice.advert.group,
+                subject(voice.advert.speaker, other.advert.speaker),
+                found.summary,
+                before,
+                None if found.matter is None else longest,
+                fresh,
             )
 
-    def _share(self, voice: _Voice) -> None:
+    def _raise(
+        self,
+        rule: str,
+        pair: tuple[_Voice, _Voice],
+        group: GroupKey,
+        subject: str,
+        summary: str,
+        before: Matters,
+        patience: int | None,
+        fresh: bool,
+    ) -> None:
+        """A disagreement of a ``pair``, of which the first says something new; ``before``: what they had until now."""
+        voice, other = pair
+        counts = fresh or self._findings.get(rule, group.segment, group, subject) is None
+        finding = self._findings.add(
+            rule,
+            segment=group.segment,
+            group=group,
+            subject=subject,
+            first=voice.at,
+            count=int(counts),
+            summary=summary,
+            evidence=(other.evidence, voice.evidence) if counts else (),
+        )
+        if finding is not None:
+            since = before[rule].since if rule in before else voice.at
+            self._disputes.begin((voice.presence, other.presence), finding, since, patience)
+
+    def _share(self, voice: _Voice, before: Mapping[Presence, Matters], fresh: bool) -> None:
         """CARP and VRRP over IPv4 derive the same virtual MAC from one id (RFC 9568 §7.3, ip_carp.c)."""
         key = voice.advert.group
         if key.protocol != "carp" and (key.protocol, key.family) != ("vrrp", 4):
@@ -163,16 +223,18 @@ class Checks:
                 continue
             other = next(reversed(self._groups[other_key].voices.values()))
             vrrp, carp = (voice, other) if key.protocol == "vrrp" else (other, voice)
-            self._findings.add(
+            self._raise(
                 "shared-virtual-mac",
-                segment=key.segment,
-                group=vrrp.advert.group,
-                subject=mac,
-                first=voice.at,
-                summary=f"{vrrp.advert.speaker.ip} uses id {key.id} for VRRP and {carp.advert.speaker.ip} for CARP: "
+                (voice, other),
+                vrrp.advert.group,
+                mac,
+                f"{vrrp.advert.speaker.ip} uses id {key.id} for VRRP and {carp.advert.speaker.ip} for CARP: "
                 f"both own the virtual MAC {mac}, and each takes the other's advertisements for bad ones of its own; "
                 "give one of them another id",
-                evidence=(other.evidence, voice.evidence),
+                before.get(other.presence, {}),
+                # Each has a master of its own, which is never silent for long.
+                0,
+                fresh,
             )
 
     def _unshare(self, key: GroupKey) -> None:
@@ -207,8 +269,7 @@ class Checks:
         )
 
     def _late(self, run: Run) -> None:
-        group = self._groups.get(run.advert.group)
-        voice = group.voices.get(run.advert.speaker) if group is not None else None
+        voice = self._known(run.advert)
         if voice is None or not run.late:
             return
         before = voice.late
@@ -274,6 +335,11 @@ class Checks:
             summary=summary,
             evidence=evidence,
         )
+
+
+def _bows_out(advert: Advert) -> bool:
+    """Whether it says nothing about its host's settings: what that said before bowing out of CARP still stands."""
+    return advert.group.protocol == "carp" and advert.resigns
 
 
 def _seconds(gap: int) -> str:

@@ -39,6 +39,19 @@ def mismatches(one: Advert, other: Advert, reveal: bool) -> Iterator[Mismatch]:
     yield from _checksums(one, other, a, b)
 
 
+def settings(advert: Advert) -> tuple[object, ...]:
+    """All of what a speaker says that it is compared by."""
+    return (
+        advert.version,
+        advert.interval,
+        advert.advbase,
+        method(advert),
+        advert.password,
+        advert.addresses,
+        advert.checksum,
+    )
+
+
 def rejections(speakers: Sequence[Advert]) -> set[str]:
     """The ``matter`` of every mismatch between any two speakers of one group, without comparing each with each."""
     matters = set()

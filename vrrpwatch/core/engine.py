@@ -123,6 +123,7 @@ class Engine:
         elif len(rows):
             # The batch's greatest instant may be from before the step.
             self._advance(int(rows["at"].max()))
+        self._checks.settle()
 
     def tick(self, now: Instant) -> None:
         """All packets before ``now`` have been fed: silence until then takes effect, and its seconds are over."""
@@ -303,6 +304,7 @@ class Engine:
             if content.run is not None:
                 self._close(content.run)
                 content.run = None
+        self._checks.resynchronise(step.after)
         self._mastership.resynchronise(step.after)
         self._neighbours.resynchronise(step.after)
 
@@ -379,7 +381,7 @@ class Engine:
         if fresh:
             self._checks.started(run)
             self._neighbours.advertised(advert, piece.first)
-        self._checks.counted(run, piece.adverts, piece.last)
+        self._checks.counted(run, piece.adverts, piece.first, piece.last)
         self._leaks.heard(run, piece.adverts, piece.first, piece.last)
         self._mastership.hear(
             advert,
