@@ -125,6 +125,6 @@ def test_a_user_that_cannot_be_is_said_at_the_start(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SinkError, match="sink h: there is no user 'no-such-user'"):
         HookSender(settings)
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
-    with pytest.raises(SinkError, match="only root can run programs as daemon"):
+    with pytest.raises(SinkError, match="only root with all its rights can run programs as daemon; start as root"):
         HookSender(settings.model_copy(update={"user": "daemon"}))
     assert identity(settings.model_copy(update={"user": None})) is None

@@ -1,6 +1,7 @@
 """Rights: watching needs CAP_NET_RAW and nothing else, so all others are given up (capabilities(7)).
 
 CAP_NET_RAW itself stays, in the permitted and effective sets only: an interface that comes back needs a new socket.
+Who runs programs as other users keeps what that takes as well, and not all that root may.
 """
 
 import ctypes
@@ -14,7 +15,7 @@ from pathlib import Path
 from vrrpwatch.capture.errors import CaptureError
 
 # linux/capability.h, linux/prctl.h.
-_CAP_SETPCAP, _CAP_NET_RAW = 8, 13
+_CAP_KILL, _CAP_SETGID, _CAP_SETUID, _CAP_SETPCAP, _CAP_NET_RAW = 5, 6, 7, 8, 13
 _VERSION_3 = 0x20080522
 _PR_SET_KEEPCAPS, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 8, 24, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -32,19 +33,21 @@ def missing_right() -> str:
     return f"no right to watch interfaces (CAP_NET_RAW): `sudo setcap cap_net_raw+ep {python}`, or `sudo {command}`"
 
 
-def drop_privileges(user: str | None = None) -> None:
+def drop_privileges(user: str | None = None, *, runs_as_others: bool = False) -> None:
     """Keeps CAP_NET_RAW, and gives up all else for good; changes to ``user`` where one is given.
 
-    To be called when sockets and files are open and before threads are started, since rights are each thread's own.
-    Without CAP_NET_RAW none is kept.  Raises :class:`RightsError` where it may not change to the user.
+    With ``runs_as_others`` the rights stay to run programs as other users and to end these.  To be called when sockets
+    and files are open and before threads are started, since rights are each thread's own.  What it does not have is not
+    kept.  Raises :class:`RightsError` where it may not change to the user.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     held, _ = _capabilities(libc)
-    kept = held & 1 << _CAP_NET_RAW
+    wanted = (_CAP_NET_RAW, *((_CAP_KILL, _CAP_SETGID, _CAP_SETUID) if runs_as_others else ()))
+    kept = held & sum(1 << capability for capability in wanted)
     if held & 1 << _CAP_SETPCAP:
         # Nothing that is executed later gets them back.
         for capability in range(int(_LAST_CAPABILITY.read_text()) + 1):
-            if capability != _CAP_NET_RAW:
+            if capability not in wanted:
                 libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
     if user is not None:
         libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)

@@ -262,10 +262,18 @@ class LiveRun:
         return EngineOptions(names.interface, options.policy, options.keys, options.budget, options.reveal, own=own)
 
     def _give_up_rights(self) -> None:
-        if self._switches_users():
-            self._told("a hook has a user of its own, so the right to change users is kept, and all others with it")
+        users = self._users_of_hooks()
+        if "root" in users:
+            self._told(
+                "a hook runs as root with all of root's rights, and so does this: name another user in its settings"
+            )
             return
-        drop_privileges(self._options.user)
+        if users:
+            self._told(
+                f"hooks run as {', '.join(sorted(users))}, so the right to become another user is kept; "
+                "with --user NAME it is not, and they run as NAME"
+            )
+        drop_privileges(self._options.user, runs_as_others=bool(users))
         # Parts of both are read only when they are needed.
         for part in (os.__file__, __file__):
             if not os.access(part, os.R_OK):
@@ -285,12 +293,14 @@ class LiveRun:
                     f"{folder}: {who} may not write there, once other rights are given up; change its owner"
                 )
 
-    def _switches_users(self) -> bool:
+    def _users_of_hooks(self) -> frozenset[str]:
+        """Whom programs are to be run as by root, which nobody else could do."""
         if self._options.alerts is None or os.geteuid() != 0 or self._options.user is not None:
-            return False
+            return frozenset()
         from vrrpwatch.alerts.settings import Hook, load
+        from vrrpwatch.alerts.sinks.hook import NOBODY
 
-        return any(isinstance(sink, Hook) for sink in load(self._options.alerts).sink)
+        return frozenset(sink.user or NOBODY for sink in load(self._options.alerts).sink if isinstance(sink, Hook))
 
     def _listen_for_scrapes(self) -> "Exporter | None":
         """The metrics' server, yet to be started: a port below 1024 needs a right that is not kept."""

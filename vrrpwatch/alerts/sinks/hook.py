@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from vrrpwatch.alerts.alert import Alert, encode
@@ -17,6 +18,8 @@ from vrrpwatch.alerts.sinks.base import Plain, Retry, SinkError
 ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 # Who runs hooks when root starts them and the settings name nobody.
 NOBODY: Final = "nobody"
+# CAP_SETGID and CAP_SETUID (linux/capability.h).
+_SWITCHING: Final = 1 << 6 | 1 << 7
 
 
 class Identity(NamedTuple):
@@ -95,11 +98,19 @@ def identity(settings: Hook) -> Identity | None:
         gid = user.pw_gid if settings.group is None else grp.getgrnam(settings.group).gr_gid
     except KeyError:
         raise _unfit(settings, f"there is no user {name!a} or no group {settings.group!a}; correct the names") from None
-    if not root:
+    if not root or not _may_switch():
         if user.pw_uid != os.geteuid() or gid != os.getegid():
-            raise _unfit(settings, f"only root can run programs as {name}; start as root, or remove user and group")
+            # Who had no hook at its start has given the right up.
+            do = "start again" if root else "start as root, or remove user and group"
+            raise _unfit(settings, f"only root with all its rights can run programs as {name}; {do}")
         return None
     return Identity(user.pw_uid, gid, tuple(os.getgrouplist(name, gid)))
+
+
+def _may_switch() -> bool:
+    status = Path("/proc/thread-self/status").read_text()
+    held = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
+    return int(held, 16) & _SWITCHING == _SWITCHING
 
 
 def _unfit(settings: Hook, text: str) -> SinkError:
