@@ -1,7 +1,10 @@
 """What systemd is told, over sockets of our own."""
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,21 @@ def test_signs_of_life_come_twice_as_often_as_asked_for(environment: dict[str, s
 def test_nobody_there_is_no_trouble(tmp_path: Path) -> None:
     for environment in ({}, {"NOTIFY_SOCKET": str(tmp_path / "gone")}, {"NOTIFY_SOCKET": "x" * 500}):
         Supervisor(environment).ready()
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_what_the_watchdog_ends_says_where_it_hung(*, watched: bool) -> None:
+    program = (
+        "import os\n"
+        "from vrrpwatch.service.systemd import Supervisor\n"
+        "def hang():\n"
+        "    os.kill(os.getpid(), 6)\n"
+        "Supervisor(os.environ).ready()\n"
+        "hang()\n"
+    )
+    environment = {**os.environ, **({"WATCHDOG_USEC": "30000000"} if watched else {})}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert ("in hang" in done.stderr) is watched

@@ -1,5 +1,6 @@
 """Tells systemd how the service is: sd_notify(3), a datagram to the socket that it names, if it names one."""
 
+import faulthandler
 import os
 import socket
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ class Supervisor:
         return bool(self._address)
 
     def ready(self) -> None:
+        if self.watchdog is not None:
+            # From now on the watchdog ends with SIGABRT what hangs: where it hung is to stand in the log.
+            faulthandler.enable()
         self._tell("READY=1")
 
     def reloading(self, monotonic_us: int) -> None:
