@@ -12,15 +12,21 @@ class LabError(Exception):
 
 
 def wait_until(
-    condition: Callable[[], bool], *, at_most: float, what: str, seen: Callable[[], str] | None = None
+    condition: Callable[[], bool],
+    *,
+    at_most: float,
+    what: str,
+    seen: Callable[[], str] | None = None,
+    every: float = _POLL,
 ) -> None:
     """Returns once ``condition`` holds; raises ``LabError`` when it does not within ``at_most`` seconds.
 
-    ``what`` names the condition, ``seen`` tells what was found in its place.
+    ``what`` names the condition, ``seen`` tells what was found in its place.  A condition that costs is looked at only
+    ``every`` so many seconds.
     """
     deadline = time.monotonic() + at_most
     while not condition():
         if time.monotonic() >= deadline:
             detail = f": {seen()}" if seen is not None else ""
             raise LabError(f"waited {at_most:g} s in vain for {what}{detail}")
-        time.sleep(_POLL)
+        time.sleep(every)
