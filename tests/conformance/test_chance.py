@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vrrpwatch.core.engine import Engine, EngineOptions
 from vrrpwatch.core.monitor import Monitor
 from vrrpwatch.core.news import News
 
+Make = Callable[[random.Random], Case]
 KINDS = ("vrrp", "vrrp", "vrrp", "vrrp", "unicast", "carp", "ipv6", "arp", "na", "query", "report")
 
 
@@ -58,10 +60,38 @@ def stretch(chance: random.Random) -> dict[str, Any]:
     return line | {"addresses": [chance.choice(["192.0.2.100", "192.0.2.200"])]}
 
 
-@pytest.mark.parametrize("seed", range(120))
-def test_cutting_anything_anywhere_changes_nothing(seed: int, tmp_path: Path) -> None:
+def at_odds(chance: random.Random) -> Case:
+    """Three hosts that change what they say all the time, and resign in the middle of contests."""
+    return {"hear": [_dispute(chance) for _ in range(chance.randint(3, 14))]}
+
+
+def _dispute(chance: random.Random) -> dict[str, Any]:
+    who = chance.choice("ABC")
+    line: dict[str, Any] = {"who": who, "from": round(chance.uniform(0, 20), 3), "count": chance.randint(1, 15)}
+    if chance.random() < 0.1:
+        return line | {"say": "carp", "advbase": chance.choice([1, 2]), "advskew": 0, "every": 1.0}
+    line |= {"every": chance.choice([0.3, 1.0, 1.0, 1.6, 3.5]), "interval": chance.choice([1.0, 1.0, 2.0])}
+    line |= {"priority": chance.choice([100, 150])}
+    if chance.random() < 0.3:
+        line |= {"version": 2, "interval": 1.0, "password": chance.choice(["red", "blue"])}
+    if chance.random() < 0.2:
+        line |= {"resigns": True, "count": chance.randint(1, 3)}
+    if chance.random() < 0.1:
+        line["to"] = [f"192.0.2.{number}" for number in (1, 2, 3) if number != ord(who) - ord("A") + 1]
+    return line | {"addresses": chance.choice([["192.0.2.100"], ["192.0.2.100", "192.0.2.200"]])}
+
+
+SCRIPTS: list[Any] = [
+    pytest.param(make, seed, id=f"{make.__name__} {seed}")
+    for make, seeds in ((anything, 120), (at_odds, 80))
+    for seed in range(seeds)
+]
+
+
+@pytest.mark.parametrize(("make", "seed"), SCRIPTS)
+def test_cutting_anything_anywhere_changes_nothing(make: Make, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
-    _, analysis = whole(anything(chance), tmp_path)
+    _, analysis = whole(make(chance), tmp_path)
     batches = kept(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
     for _ in range(6):
         engine = Engine(EngineOptions(lambda _source, _interface, _ifindex: SEGMENT))
@@ -71,10 +101,10 @@ def test_cutting_anything_anywhere_changes_nothing(seed: int, tmp_path: Path) ->
         assert engine.finish(analysis.sources) == analysis
 
 
-@pytest.mark.parametrize("seed", range(120))
-def test_listening_gives_what_the_recording_gives(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("make", "seed"), SCRIPTS)
+def test_listening_gives_what_the_recording_gives(make: Make, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
-    _, analysis = whole(anything(chance), tmp_path)
+    _, analysis = whole(make(chance), tmp_path)
     batches = kept(read_here(str(tmp_path / f"{SEGMENT}.pcap"), 0, WANTED, lambda _source, _facts: None))
     monitor = Monitor(EngineOptions(lambda _source, _interface, _ifindex: SEGMENT))
     told: list[News] = []

@@ -1,4 +1,4 @@
-"""From packets to alerts: a disagreement of two speakers is told once while it lasts, and is over soon after it ends."""
+"""From packets to alerts: a dispute of two speakers is told once while it lasts, and is over soon after it ends."""
 
 from pathlib import Path
 from typing import Any

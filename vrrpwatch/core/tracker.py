@@ -111,7 +111,7 @@ class Tracker:
             silent = [v for v in self.voices.values() if v.ended is None and self._verdict_at(v) <= due]
             # Challengers first: whether they were still there matters to the verdict on the master.
             for voice in sorted(silent, key=lambda v: (v is self.master, v.since, str(v.key.ip))):
-                self._fell_silent(voice)
+                self._fell_silent(voice, due)
             if self.master is not None and not self._excused and self._lost_at <= due:
                 self._lose(due)
 
@@ -207,6 +207,7 @@ class Tracker:
             voice.ended = "silent"
             self.voices[advert.speaker] = voice
         elif voice.ended is None:
+            self._leave_overlaps(voice, first)
             voice.ended = "silent"
             if voice is self.master:
                 self._succeed()
@@ -219,6 +220,8 @@ class Tracker:
         if voice is None or voice.ended == "resigned":
             return
         was_advertising = voice.ended is None
+        if was_advertising:
+            self._leave_overlaps(voice, first)
         voice.last, voice.last_evidence, voice.ended = max(voice.last, first), evidence, "resigned"
         if voice is self.master:
             self._stints.clear()
@@ -231,9 +234,10 @@ class Tracker:
         self._event("master-resigned", voice.last, voice.last_evidence, old=voice, cause="resigned")
         self._tenure(voice.last, None)
 
-    def _fell_silent(self, voice: Voice) -> None:
+    def _fell_silent(self, voice: Voice, at: Instant) -> None:
         if voice.ended is not None:
             return
+        self._leave_overlaps(voice, at)
         voice.ended = "silent"
         if voice is self.master:
             self._succeed()
@@ -358,9 +362,14 @@ class Tracker:
         for overlap in self._overlaps_of(voice):
             self._check_overlap(overlap)
 
-    def _check_overlap(self, overlap: Overlap) -> None:
+    def _leave_overlaps(self, voice: Voice, at: Instant) -> None:
+        """``voice`` acts as master no longer from ``at`` on; pieces of others' runs may reach beyond, or end before."""
+        for overlap in self._overlaps_of(voice):
+            self._check_overlap(overlap, min(v.last if v is voice else v.until(at) for v in overlap.pair))
+
+    def _check_overlap(self, overlap: Overlap, until: Instant | None = None) -> None:
         one, other = overlap.pair
-        overlap.until = min(one.last, other.last)
+        overlap.until = min(one.last, other.last) if until is None else until
         if overlap.until - overlap.since <= overlap.threshold:
             return
         fresh = overlap.span is None

@@ -53,6 +53,13 @@ class Voice:
         """When it has missed an advertisement."""
         return self.last + self.patience.missed
 
+    def until(self, at: Instant) -> Instant:
+        """Up to when it is known to have advertised, seen from ``at``: a speaker that keeps its pace goes on till then.
+
+        So a piece of a run that reaches beyond ``at`` says the same as one that was cut just before.
+        """
+        return at if at <= self.overdue else self.last
+
 
 @dataclass(slots=True)
 class Span:
