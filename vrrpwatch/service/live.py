@@ -27,7 +27,7 @@ from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Batch
 from vrrpwatch.core.model import Instant
 from vrrpwatch.service.memory import return_freed_memory
-from vrrpwatch.service.sinks import EvidenceKeeper, Gauge, Recorder, Teller
+from vrrpwatch.service.sinks import Comparer, EvidenceKeeper, Gauge, Recorder, Teller
 from vrrpwatch.service.watching import Sink, Watching
 from vrrpwatch.wire.values import IPAddress
 
@@ -317,6 +317,18 @@ class LiveRun:
         self._sinks.append(Gauge(Metrics(registry, __version__)))
         return exporter
 
+    def _compare(self, store: str) -> None:
+        """Looks up who was master when this sensor stopped last; nothing is told to its journal yet."""
+        from vrrpwatch.store.masters import last_masters
+        from vrrpwatch.store.places import StoreError
+
+        try:
+            masters = last_masters(store, self.sensor)
+        except StoreError as error:
+            self._told(f"who was master before is not known: {error}")
+        else:
+            self._sinks.append(Comparer(masters, self._told))
+
     def _start_sinks(self) -> None:
         options = self._options
         if options.store is not None:
@@ -328,6 +340,7 @@ class LiveRun:
             journal = Journal(options.store, self.sensor, clock=time.time_ns, alarm=changed)
             self._recorder = Recorder(journal, self._told)
             self._sinks.append(self._recorder)
+            self._compare(options.store)
         if options.alerts is not None and options.outbox is not None:
             from vrrpwatch.alerts.alerts import Alerts
             from vrrpwatch.alerts.settings import load

@@ -1,0 +1,78 @@
+"""Who was master of what when a sensor stopped, as its journal has it."""
+
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from vrrpwatch.core.model import GroupKey, Instant, Seconds, nanoseconds
+from vrrpwatch.store.codec import MAX_KEY, clean, key_of
+from vrrpwatch.store.connecting import existing
+from vrrpwatch.store.migrating import require_current, revision
+from vrrpwatch.store.places import StoreError, place, trouble
+from vrrpwatch.store.tables import EventRow, GroupRecord, SensorRow
+from vrrpwatch.wire.values import IPAddress
+
+# As many as an engine follows; the newest, for a store may keep more of them for years.
+MAX_GROUPS: Final = 4096
+# Events are on the disk at once, states of groups about a second later: so far back they may disagree.
+_LATE: Final[Seconds] = 10.0
+
+
+class LastMaster(NamedTuple):
+    """A group's master, and when the group was heard last."""
+
+    address: IPAddress
+    last: Instant
+
+
+def last_masters(url: str, sensor: str) -> dict[GroupKey, LastMaster]:
+    """The groups that somebody held when ``sensor`` stopped.
+
+    Empty where there is no store yet.  Raises :class:`StoreError` where the store cannot be read.
+    """
+    where = place(url)
+    if where.path is not None and not where.path.exists():
+        return {}
+    engine = existing(where)
+    try:
+        with engine.connect() as connection:
+            if revision(connection) is None:
+                return {}
+            require_current(connection)
+            return _decoded(_read(connection, clean(sensor, MAX_KEY)))
+    except SQLAlchemyError as error:
+        raise StoreError(trouble(where, error)) from None
+    finally:
+        engine.dispose()
+
+
+def _read(connection: Connection, sensor: str) -> dict[str, tuple[str | None, Instant]]:
+    """Master, if any, and when it was heard, by the group's key."""
+    row = connection.execute(select(SensorRow.id, SensorRow.last).where(SensorRow.name == sensor)).one_or_none()
+    if row is None:
+        return {}
+    number, end = row
+    groups = select(GroupRecord.key, GroupRecord.master, GroupRecord.last).where(GroupRecord.sensor_id == number)
+    newest = groups.order_by(GroupRecord.last.desc()).limit(MAX_GROUPS)
+    found = {key: (master, last) for key, master, last in connection.execute(newest)}
+    late = EventRow.at >= end - nanoseconds(_LATE)
+    events = select(EventRow.group, EventRow.new, EventRow.at).where(EventRow.sensor_id == number, late)
+    for key, master, at in reversed(connection.execute(events.order_by(EventRow.at.desc()).limit(MAX_GROUPS)).all()):
+        if key not in found or at > found[key][1]:
+            found[key] = master, at
+    return found
+
+
+def _decoded(found: dict[str, tuple[str | None, Instant]]) -> dict[GroupKey, LastMaster]:
+    masters: dict[GroupKey, LastMaster] = {}
+    for key, (master, last) in found.items():
+        if master is None:
+            continue
+        # Rows may be another version's: one that cannot be understood hides no others.
+        try:
+            masters[key_of(key)] = LastMaster(ip_address(master), last)
+        except ValueError:
+            continue
+    return masters
