@@ -20,6 +20,8 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 exec > /dev/console 2>&1
 set -e
 mount -t proc proc /proc
+# What fails is to be the last thing on the console, and not a kernel's that has lost its first process.
+trap 'echo o > /proc/sysrq-trigger; sleep 10' EXIT
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
 modprobe -a -d {folder} overlay veth bridge
