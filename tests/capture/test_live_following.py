@@ -1,5 +1,6 @@
 """Interfaces that come, go, fall silent or change their names while they are watched."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from tests.capture.live_listening import ADVERT, KINDS, heard, in_the_lab, lan, 
 from tests.lab.live import Wire, send
 from tests.lab.network import run
 from vrrpwatch.capture import live
+from vrrpwatch.capture.interfaces import Changes
 
 __all__ = ["lan"]
 
@@ -182,6 +184,40 @@ def test_on_any_each_interface_is_excused_for_itself(lan: Wire, monkeypatch: pyt
     losses = [loss for batch in got.batches for loss in batch.losses]
     assert [(got.names[loss.interface], loss.count) for loss in losses] == [("eth1", 1)]
     assert (sniffer.drops, sniffer.interruptions) == (0, 1)
+
+
+def test_where_the_kernel_tells_nothing_it_is_looked_each_second(lan: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> Changes:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(live, "Changes", refused)
+    told: list[str] = []
+    sniffer = listening(["any"], told=told.append)
+    assert told == [
+        "the kernel tells of no changed interface (Operation not permitted): they are looked at each second"
+    ]
+
+    def act(count: int) -> bool:
+        if count == 0:
+            with lan.sender("eth0") as sender:
+                send(sender, [ADVERT])
+        else:
+            run("ip", "-n", lan.near, "link", "set", "eth0", "down")
+        return len(told) == 2
+
+    heard(sniffer, act)
+    assert told[1] == "eth0: is down; it is watched as soon as it is up"
+
+
+def test_changes_are_known_however_many_there_were(lan: Wire) -> None:
+    changes = Changes()
+    assert not changes.pending()
+    changes._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    for number in range(20):
+        run("ip", "-n", lan.near, "link", "set", "eth0", "mtu", str(1400 + number))
+    assert changes.pending()
+    assert not changes.pending()
+    changes.close()
 
 
 def test_links_that_flap_do_not_keep_it_busy(lan: Wire) -> None:
