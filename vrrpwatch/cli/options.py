@@ -1,18 +1,39 @@
 """What several commands share: captures, how settings are named in the environment, colours."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from math import isnan
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
 Color = Literal["auto", "always", "never"]
 # Whether a file can be read is the reader's to say, with the exit code that is promised for it.
 CAPTURE = click.Path(readable=False)
+_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_557_600}
+# A thousand years: times stay within 64 bits of nanoseconds.
+_MAX_DURATION: Final = 1_000 * _UNITS["y"]
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType[float]):
+    """A number with a unit, ``90d``; seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([smhdwy])", str(value).strip(), re.ASCII)
+        if match is None:
+            self.fail("write a number and a unit (s, m, h, d, w or y), as in 90d", param, ctx)
+        seconds = float(match[1]) * _UNITS[match[2]]
+        if seconds > _MAX_DURATION:
+            self.fail("is longer than 1000y", param, ctx)
+        return seconds
 
 
 class Setting(click.Option):

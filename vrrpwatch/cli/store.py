@@ -1,19 +1,18 @@
 """``vrrpwatch store``: looks after the recorded history."""
 
 import json
-import re
 import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure
-from vrrpwatch.cli.options import default_state, setting
+from vrrpwatch.cli.options import Duration, default_state, setting
 from vrrpwatch.cli.streams import Output, give_up_standard_output
 
 if TYPE_CHECKING:
@@ -21,27 +20,6 @@ if TYPE_CHECKING:
     from vrrpwatch.store.exporting import Table, Width
     from vrrpwatch.store.places import Place
     from vrrpwatch.store.status import Status
-
-_UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, "y": 31_557_600}
-# A thousand years: times stay within 64 bits of nanoseconds.
-_MAX_DURATION: Final = 1_000 * _UNITS["y"]
-
-
-class Duration(click.ParamType[float]):
-    """A number with a unit, ``90d``; seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([smhdwy])", str(value).strip(), re.ASCII)
-        if match is None:
-            self.fail("write a number and a unit (s, m, h, d, w or y), as in 90d", param, ctx)
-        seconds = float(match[1]) * _UNITS[match[2]]
-        if seconds > _MAX_DURATION:
-            self.fail("is longer than 1000y", param, ctx)
-        return seconds
 
 
 class Moment(click.ParamType[int]):

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
-from vrrpwatch.core.analysis import Analysis, GroupInfo, SpeakerInfo, VolumeInfo
+from vrrpwatch.core.analysis import GroupInfo, SpeakerInfo, VolumeInfo
 from vrrpwatch.core.policy import GroupPolicy, Policy, SpeakerPolicy, SyncPolicy
+from vrrpwatch.firewall.learn import Observed
 from vrrpwatch.wire.values import IPAddress
 
 Kind = Literal[
@@ -38,16 +39,16 @@ class Difference(NamedTuple):
         return self.kind in EXPECTED
 
 
-def drift(policy: Policy, analysis: Analysis) -> tuple[Difference, ...]:
+def drift(policy: Policy, seen: Observed) -> tuple[Difference, ...]:
     """Every difference, sorted by segment; segments that the policy does not cover are not judged."""
     found = [
         difference
-        for info in analysis.groups
+        for info in seen.groups
         if policy.covers(info.key.segment)
         for difference in _heard(policy.group_for(info.key), info)
     ]
-    found += (difference for group in policy.group for difference in _unheard(group, analysis.groups))
-    found += _volumes(policy, analysis.multicast)
+    found += (difference for group in policy.group for difference in _unheard(group, seen.groups))
+    found += _volumes(policy, seen.multicast)
     return tuple(sorted(set(found), key=lambda each: (each.segment, each.subject, each.kind, each.text)))
 
 

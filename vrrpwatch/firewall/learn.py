@@ -7,9 +7,9 @@ left out, what is doubtful is said, and nothing is dropped by rules of this poli
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from math import ceil
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Protocol
 
-from vrrpwatch.core.analysis import Analysis, GroupInfo, Segment, SpeakerInfo, VolumeInfo
+from vrrpwatch.core.analysis import GroupInfo, Segment, SpeakerInfo, VolumeInfo
 from vrrpwatch.core.model import Finding, GroupKey
 from vrrpwatch.core.policy import (
     SCOPES,
@@ -35,6 +35,22 @@ DOUBTFUL: Final = frozenset(
 )
 
 
+class Observed(Protocol):
+    """What was seen: an analysis is one, and so is what a store holds."""
+
+    @property
+    def segments(self) -> tuple[Segment, ...]: ...
+
+    @property
+    def groups(self) -> tuple[GroupInfo, ...]: ...
+
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
+
+    @property
+    def multicast(self) -> tuple[VolumeInfo, ...]: ...
+
+
 class Learned(NamedTuple):
     """A policy, and remarks for its file (see :func:`vrrpwatch.firewall.policy_text.policy_text`)."""
 
@@ -42,12 +58,12 @@ class Learned(NamedTuple):
     remarks: Mapping[Subject, tuple[str, ...]]
 
 
-def learn(analysis: Analysis, devices: Mapping[str, str] | None = None, unlisted: Unlisted = "report") -> Learned:
+def learn(seen: Observed, devices: Mapping[str, str] | None = None, unlisted: Unlisted = "report") -> Learned:
     """``devices`` names the host's device of a segment's interface, where the capture calls it otherwise."""
     devices = devices or {}
     remarks: dict[Subject, tuple[str, ...]] = {}
-    groups, left_out = _groups(analysis, remarks)
-    segments = tuple(_segments(analysis, groups, devices, remarks))
+    groups, left_out = _groups(seen, remarks)
+    segments = tuple(_segments(seen, groups, devices, remarks))
     head = ["Learned from traffic: what was seen, not what is right. Read it before rules are made of it."]
     head += [f"left out: {line}" for line in left_out]
     if unlisted == "report":
@@ -58,16 +74,16 @@ def learn(analysis: Analysis, devices: Mapping[str, str] | None = None, unlisted
     return Learned(policy, remarks)
 
 
-def _groups(analysis: Analysis, remarks: dict[Subject, tuple[str, ...]]) -> tuple[list[GroupPolicy], list[str]]:
-    leaks = {(finding.group, finding.subject): finding for finding in analysis.findings if finding.rule == "leak"}
+def _groups(seen: Observed, remarks: dict[Subject, tuple[str, ...]]) -> tuple[list[GroupPolicy], list[str]]:
+    leaks = {(finding.group, finding.subject): finding for finding in seen.findings if finding.rule == "leak"}
     doubts: dict[GroupKey, list[Finding]] = {}
-    for finding in analysis.findings:
+    for finding in seen.findings:
         if finding.group is not None and finding.rule in DOUBTFUL:
             doubts.setdefault(finding.group, []).append(finding)
     groups: dict[tuple[object, ...], GroupPolicy] = {}
     said: dict[tuple[object, ...], list[str]] = {}
     left_out: list[str] = []
-    for info in analysis.groups:
+    for info in seen.groups:
         speakers = [speaker for speaker in info.speakers if (info.key, str(speaker.key.ip)) not in leaks]
         left_out += [
             f"{speaker.key.ip} of {info.key}: it leaks there from another segment"
@@ -136,17 +152,17 @@ def _group_remarks(info: GroupInfo, speakers: list[SpeakerInfo], doubts: list[Fi
 
 
 def _segments(
-    analysis: Analysis,
+    seen: Observed,
     groups: list[GroupPolicy],
     devices: Mapping[str, str],
     remarks: dict[Subject, tuple[str, ...]],
 ) -> Iterable[SegmentPolicy]:
     volumes: dict[str, list[VolumeInfo]] = {}
-    for volume in analysis.multicast:
+    for volume in seen.multicast:
         volumes.setdefault(volume.segment, []).append(volume)
     named = {group.segment for group in groups}
     index = 0
-    for segment in sorted(analysis.segments):
+    for segment in sorted(seen.segments):
         mine = volumes.get(segment.id, [])
         syncs = tuple(_syncs(mine))
         if segment.id not in named and not syncs:
