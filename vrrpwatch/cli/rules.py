@@ -1,4 +1,4 @@
-"""``vrrpwatch rules``: confines advertisements and state synchronisation with firewall rules, and proves that they do."""
+"""``vrrpwatch rules``: confines advertisements and state with firewall rules, and proves that they do."""
 
 import click
 
@@ -11,7 +11,7 @@ def rules() -> None:
 
     \b
     From a capture to proved rules:
-      vrrpwatch rules learn capture.pcap -i eth0 -o policy.toml
+      vrrpwatch rules learn capture.pcap --device eth0 -o policy.toml
       $EDITOR policy.toml
       vrrpwatch rules generate --policy policy.toml -o rules.nft
       vrrpwatch rules prove rules.nft capture.pcap --policy policy.toml

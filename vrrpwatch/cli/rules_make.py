@@ -2,15 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure, complain
 from vrrpwatch.cli.observing import observe, observing_options
 from vrrpwatch.cli.options import SETTINGS
-from vrrpwatch.cli.settings import load_judging
+from vrrpwatch.cli.settings import needed_policy
 from vrrpwatch.cli.streams import Output
+
+if TYPE_CHECKING:
+    from vrrpwatch.core.policy import Policy
+    from vrrpwatch.firewall.flows import Unlisted
 
 ROLES = ("speaker", "router", "bridge", "bystander")
 WRITE = click.Path(path_type=Path, dir_okay=False)
@@ -52,9 +56,8 @@ def learn(devices: tuple[str, ...], unlisted: Any, write: Path | None, **place: 
     seen = observe(**place)
     learned = made_from(seen, _devices(devices, {segment.interface for segment in seen.segments}), unlisted)
     if not learned.policy.group and not learned.policy.segment:
-        raise Failure(
-            "nothing was seen that rules could be about: no advertisements and no state synchronisation", Exit.UNREADABLE
-        )
+        message = "nothing was seen that rules could be about: no advertisements and no state synchronisation"
+        raise Failure(message, Exit.UNREADABLE)
     with Output(write) as file:
         file.write(policy_text(learned.policy, learned.remarks))
 
@@ -65,7 +68,8 @@ def _devices(given: tuple[str, ...], interfaces: set[str]) -> dict[str, str]:
         name, equals, device = text.partition("=")
         devices |= {name: device} if equals else dict.fromkeys(interfaces, text)
     if unknown := sorted(devices.keys() - interfaces):
-        raise click.UsageError(f"--device: no interface {unknown[0]!r} was seen; there are: {', '.join(sorted(interfaces))}")
+        known = ", ".join(sorted(interfaces))
+        raise click.UsageError(f"--device: no interface {unknown[0]!r} was seen; there are: {known}")
     return devices
 
 
@@ -74,7 +78,7 @@ def _devices(given: tuple[str, ...], interfaces: set[str]) -> dict[str, str]:
 @click.option("--policy", required=True, type=SETTINGS, metavar="FILE", help="What is declared (TOML).")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
-def drift(ctx: click.Context, policy: str, output: Literal["table", "json"], **place: Any) -> None:
+def drift(ctx: click.Context, /, policy: str, output: Literal["table", "json"], **place: Any) -> None:
     """Say where the wire differs from the policy: strangers, other MACs, priorities, intervals, addresses and peers.
 
     A speaker that was not heard is told, but is no difference: a backup is silent as long as its master is not.
@@ -84,8 +88,7 @@ def drift(ctx: click.Context, policy: str, output: Literal["table", "json"], **p
     from vrrpwatch.firewall.drift import drift as compared
     from vrrpwatch.wire.text import safe_text
 
-    declared, _ = load_judging(policy, None)
-    assert declared is not None  # noqa: S101 - it was read, or the command has failed
+    declared = needed_policy(policy)
     found = compared(declared, observe(**place))
     with Output() as file:
         if output == "json":
@@ -135,8 +138,7 @@ def generate(policy: str, backend: str, role: Any, write: Path | None) -> None:
     role = role or kind.roles[0]
     if role not in kind.roles:
         raise click.UsageError(f"{backend} rules are for the role {' or '.join(kind.roles)}, not {role}")
-    declared, _ = load_judging(policy, None)
-    assert declared is not None  # noqa: S101 - it was read, or the command has failed
+    declared = needed_policy(policy)
     try:
         made = plan(declared, role)
         text = kind.render(made)
@@ -148,9 +150,9 @@ def generate(policy: str, backend: str, role: Any, write: Path | None) -> None:
         file.write(text)
 
 
-def warnings(policy: Any, unlisted: str) -> list[str]:
+def warnings(policy: "Policy", unlisted: "Unlisted") -> list[str]:
     """What may cut off routers, or does nothing, though the policy is well formed."""
-    lines = []
+    lines: list[str] = []
     if unlisted == "report":
         lines.append('unlisted is "report": these rules count and drop nothing; set it to "drop" after review')
     if unlisted in ("drop", "limit"):

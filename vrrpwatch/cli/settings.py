@@ -20,6 +20,14 @@ def load_judging(policy: str | None, keys: str | None) -> "tuple[Policy | None, 
         raise Failure("\n".join(error.lines), Exit.USAGE) from None
 
 
+def needed_policy(path: str) -> "Policy":
+    """The policy that a command cannot do without; raises the usage error that names everything wrong with it."""
+    try:
+        return load_policy(path)
+    except SettingsError as error:
+        raise Failure("\n".join(error.lines), Exit.USAGE) from None
+
+
 def load_policy(path: str | Path) -> "Policy":
     """Reads a policy file; raises :class:`SettingsError` with everything that is wrong with it."""
     from vrrpwatch.core.policy import Policy
