@@ -1,0 +1,1 @@
+"""Reads what administrators declared (keepalived, ucarp, conntrackd, FRR) as typed values, and makes policies of it."""
