@@ -27,6 +27,7 @@ from vrrpwatch.core.neighbours import Neighbours
 from vrrpwatch.core.news import Member, Neighbour, QuerierInfo, Second
 from vrrpwatch.core.runs import Piece, join
 from vrrpwatch.core.sightings import Answers, Sighting
+from vrrpwatch.core.unjoined import Unjoined
 from vrrpwatch.core.volume import Volume
 from vrrpwatch.wire.values import Arp, IPAddress, MembershipQuery, MembershipReport
 
@@ -85,6 +86,8 @@ class Engine:
         self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
         self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
         self._volume = Volume(self.findings, options.budget, options.policy, live=options.live)
+        self._unjoined = Unjoined(self.findings, self._membership, self._volume.flow)
+        self._volume.listener = self._unjoined.closed
         self._authenticity = _authenticity(options, self.findings)
         self._leaks = Leaks(self.findings)
         self._census = Census()
@@ -124,6 +127,7 @@ class Engine:
             # The batch's greatest instant may be from before the step.
             self._advance(int(rows["at"].max()))
         self._checks.settle()
+        self._volume.settle()
 
     def tick(self, now: Instant) -> None:
         """All packets before ``now`` have been fed: silence until then takes effect, and its seconds are over."""
@@ -204,9 +208,8 @@ class Engine:
             if content.run is not None:
                 self._close(content.run)
         self._volume.finish()
-        for flow in self._volume.flows():
-            self._membership.flowing(flow.segment, flow.destination, flow.first, flow.last, flow.packets, None)
         self._membership.finish(now)
+        self._unjoined.finish()
         groups = (self.group(key) for key in self._census.groups)
         return Analysis(
             sources=tuple(sources),

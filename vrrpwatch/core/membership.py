@@ -1,4 +1,4 @@
-"""IGMP and MLD as a bystander sees them: who joined which group, who asks, and what flows that nobody asked for.
+"""IGMP and MLD as a bystander sees them: who joined which group, and who asks.
 
 RFC 3376 and RFC 3810 (hosts and queriers), RFC 4541 (what snooping switches make of it).
 """
@@ -25,7 +25,6 @@ QUERIER_PRESENT: Final[Seconds] = 255.0
 # Hosts and groups are forgeable: the longest silent member, and new groups beyond the cap, are given up.
 MAX_MEMBERS: Final = 16_384
 MAX_GROUPS: Final = 16_384
-MAX_FLOWS: Final = 32_768
 MAX_LINKS: Final = 4_096
 MAX_QUERIERS: Final = 16
 
@@ -44,8 +43,9 @@ class _Member:
 
 @dataclass(slots=True)
 class _Group:
-    """A group that somebody joined at some time.  ``spoken``: the last report that may have silenced other hosts."""
+    """A group that somebody joined, first at ``since``; ``spoken``: the last report that may have silenced others."""
 
+    since: Instant
     members: set[IPAddress] = field(default_factory=set)
     spoken: Instant | None = None
 
@@ -60,8 +60,12 @@ class _Querier:
 
 @dataclass(slots=True)
 class _Link:
-    """One family of one segment.  ``since`` begins the stretch without queries, ``report`` is its first report."""
+    """One family of one segment, heard from ``heard`` on.
 
+    ``since`` begins the stretch without queries, ``report`` is its first report.
+    """
+
+    heard: Instant
     since: Instant
     report: Evidence | None = None
     reported: Instant | None = None
@@ -71,19 +75,12 @@ class _Link:
     queriers: OrderedDict[IPAddress, _Querier] = field(default_factory=OrderedDict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    first: Instant
-    last: Instant
-    packets: int
-    evidence: Evidence | None
-
-
-def _protocol(family: Family) -> str:
+def family_name(family: Family) -> str:
+    """The protocol of memberships in an address family."""
     return "igmp" if family == 4 else "mld"
 
 
-def _stays_on_link(group: IPAddress) -> bool:
+def stays_on_link(group: IPAddress) -> bool:
     """Whether a group is flooded anyway: interface-local and link-local scope (RFC 4291 §2.7, RFC 4541 §2.1.2)."""
     if isinstance(group, IPv6Address):
         return group.packed[1] & 0x0F <= 2
@@ -98,12 +95,11 @@ class Membership:
         self._links: dict[tuple[str, Family], _Link] = {}
         self._groups: dict[tuple[str, IPAddress], _Group] = {}
         self._members: OrderedDict[tuple[str, IPAddress, IPAddress], _Member] = OrderedDict()
-        self._flows: dict[tuple[str, IPAddress], _Flow] = {}
         self._now: Instant = 0
         # Before this no link can lack a query for long enough.
         self._due: Instant = _NEVER
-        # Once a group was not noted, "nobody joined it" can no longer be said of any.
-        self._blind = False
+        # Since a group was not noted, "nobody joined it" can no longer be said of any.
+        self._blind: Instant | None = None
         self.evicted = 0
 
     def report(
@@ -151,23 +147,15 @@ class Membership:
             link.asked = at
             self._compare(segment, message.protocol, link, source_ip, at, evidence)
 
-    def flowing(
-        self,
-        segment: str,
-        destination: IPAddress,
-        first: Instant,
-        last: Instant,
-        packets: int,
-        evidence: Evidence | None,
-    ) -> None:
-        """All that has gone to ``destination`` so far; replaces what was said of it before."""
-        if not destination.is_multicast or _stays_on_link(destination):
-            return
-        key = (segment, destination)
-        if key not in self._flows and len(self._flows) >= MAX_FLOWS:
-            self.evicted += 1
-            return
-        self._flows[key] = _Flow(first, last, packets, evidence)
+    def heard(self, segment: str, group: IPAddress) -> Instant | None:
+        """Since when memberships of a group's family are told of on ``segment``; ``None``: not at all."""
+        link = self._links.get((segment, group.version))
+        return None if link is None else link.heard
+
+    def wanted(self, segment: str, group: IPAddress) -> Instant | None:
+        """Since when somebody has joined, or may have joined, ``group``; ``None``: nobody ever did."""
+        joined = self._groups.get((segment, group))
+        return self._blind if joined is None else joined.since
 
     def joined(self, segment: str, group_address: IPAddress) -> tuple[Listener, ...]:
         """The hosts that joined ``group_address`` and neither left it nor stopped answering its querier."""
@@ -189,7 +177,7 @@ class Membership:
         """Who asks on each link, the one that asked last at the end."""
         for (segment, family), link in self._links.items():
             for ip, querier in link.queriers.items():
-                yield QuerierInfo(segment, _protocol(family), ip, querier.last)
+                yield QuerierInfo(segment, family_name(family), ip, querier.last)
 
     def advance(self, now: Instant) -> None:
         """Time has passed: raises no-querier where its time has come."""
@@ -199,35 +187,16 @@ class Membership:
         self._due = _NEVER
         for (segment, family), link in self._links.items():
             if link.report is not None and not link.raised:
-                self._lapse(segment, _protocol(family), link, now)
+                self._lapse(segment, family_name(family), link, now)
                 if not link.raised:
                     self._due = min(self._due, link.since + _MEMBERSHIP)
 
     def finish(self, now: Instant) -> None:
-        """The traffic is over at ``now``: judges the flows that were told."""
+        """The traffic is over at ``now``."""
         self.advance(now)
         for (segment, family), link in self._links.items():
             if link.raised:
-                self._extend(segment, _protocol(family), link, self._now)
-        if self._blind:
-            return
-        for (segment, destination), flow in self._flows.items():
-            if (segment, destination.version) not in self._links or (segment, destination) in self._groups:
-                continue
-            self._findings.add(
-                "unjoined-multicast",
-                segment=segment,
-                group=None,
-                subject=str(destination),
-                first=flow.first,
-                last=flow.last,
-                count=flow.packets,
-                summary=(
-                    f"{flow.packets} packets went to {destination}, which nobody joined although "
-                    f"{_protocol(destination.version).upper()} is heard on this segment"
-                ),
-                evidence=() if flow.evidence is None else (flow.evidence,),
-            )
+                self._extend(segment, family_name(family), link, self._now)
 
     def _link(self, segment: str, family: Family, at: Instant) -> _Link | None:
         link = self._links.get((segment, family))
@@ -235,7 +204,7 @@ class Membership:
             if len(self._links) >= MAX_LINKS:
                 self.evicted += 1
                 return None
-            link = self._links[segment, family] = _Link(since=at)
+            link = self._links[segment, family] = _Link(at, at)
         return link
 
     def _join(
@@ -245,9 +214,9 @@ class Membership:
         if group is None:
             if len(self._groups) >= MAX_GROUPS:
                 self.evicted += 1
-                self._blind = True
+                self._blind = at if self._blind is None else self._blind
                 return
-            group = self._groups[segment, address] = _Group()
+            group = self._groups[segment, address] = _Group(at)
         if suppresses:
             group.spoken = at
         if ip.is_unspecified:

@@ -3,7 +3,7 @@
 Rows may be cut, merged and shuffled in any way within ``window`` seconds: the results are those of the traffic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple, Protocol
@@ -104,9 +104,12 @@ class Volume:
         self._doublings = 0
         self._earliest, self._latest = _FAR, -_FAR
         self._closed = -_FAR
+        self._newest: int | None = None
         self._excesses: dict[int, _Excess] = {}
         self._evicted = 0
         self._fresh = Ledger(np.add, np.add) if live else None
+        # Who is told the numbers of flows, the seconds and the packets of seconds that are over.
+        self.listener: Callable[[Column, Column, Column], None] | None = None
 
     @property
     def evicted(self) -> int:
@@ -116,7 +119,7 @@ class Volume:
     def add(self, flows: NDArray[np.void], seconds: NDArray[np.void], segment_of: SegmentOf) -> None:
         """Adds ``FLOWS`` and ``SECONDS`` rows; ``segment_of(source, interface, ifindex, vlans)`` names their segments.
 
-        The row of a flow comes with or before those of its seconds.
+        The row of a flow comes with or before those of its seconds.  :meth:`settle` follows.
         """
         if len(flows):
             self._add_flows(flows, segment_of)
@@ -152,7 +155,14 @@ class Volume:
         if spent.any():
             self._spent.add((seconds[spent] << _SHIFT) | self._segment[flows[spent]], packets[spent])
         # This batch's time, not the latest ever: one packet from the future must not cut all later seconds to pieces.
-        newest = int(seconds.max())
+        self._newest = int(seconds.max())
+
+    def settle(self) -> None:
+        """All else that came with what was added is known: closes the seconds that are too old to get any more."""
+        newest = self._newest
+        if newest is None:
+            return
+        self._newest = None
         if abs(newest - self._closed) > self._window + self._window // 4:
             self._close(newest - self._window)
         if len(self._seconds) > MAX_PENDING and len(self._seconds.merged()[0]) > MAX_PENDING:
@@ -193,18 +203,17 @@ class Volume:
         for segment, excess in self._excesses.items():
             self._report(segment, excess, 0)
 
-    def flows(self) -> tuple[Flow, ...]:
-        """What went to IP destinations, for the judgement of memberships."""
-        return tuple(
-            Flow(
-                self._register.segments[destination.segment],
-                IPv4Address(destination.address[:4]) if destination.family == 4 else IPv6Address(destination.address),
-                int(self._first[flow]),
-                int(self._last[flow]),
-                int(self._packets[flow]),
-            )
-            for flow, destination in enumerate(self._register.destinations)
-            if destination.family in (4, 6)
+    def flow(self, number: int) -> Flow | None:
+        """All that went to the destination with this number; ``None`` for one that is no IP address."""
+        destination = self._register.destinations[number]
+        if destination.family not in (4, 6):
+            return None
+        return Flow(
+            self._register.segments[destination.segment],
+            IPv4Address(destination.address[:4]) if destination.family == 4 else IPv6Address(destination.address),
+            int(self._first[number]),
+            int(self._last[number]),
+            int(self._packets[number]),
         )
 
     def results(self) -> tuple[VolumeInfo, ...]:
@@ -281,6 +290,8 @@ class Volume:
             self._closed = second
         keys, (packets, size) = self._seconds.take_below(end)
         flows = keys & _MASK
+        if self.listener is not None and len(keys):
+            self.listener(flows, keys >> _SHIFT, packets)
         np.maximum.at(self._peak_packets, flows, packets)
         np.maximum.at(self._peak_bytes, flows, size)
         self._series.add((keys >> _SHIFT >> self._doublings << _SHIFT) | flows, packets, size)
