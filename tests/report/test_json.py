@@ -41,7 +41,7 @@ def test_keys_come_in_the_promised_order_and_additions_last() -> None:
     )
     assert " ".join(document["events"][0]) == "at kind group from to cause gap expected_gap packet source"
     assert " ".join(document["findings"][0]) == (
-        "rule severity segment group subject first last count summary evidence id"
+        "rule severity segment group subject first last count summary evidence id cure"
     )
 
 

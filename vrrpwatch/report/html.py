@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from vrrpwatch import __version__
 from vrrpwatch.core.analysis import Analysis, GroupInfo, SourceInfo, VolumeInfo
+from vrrpwatch.core.cures import Cure, Cures
 from vrrpwatch.core.model import Event, Finding, GroupKey
 from vrrpwatch.report import charts, phrases
 from vrrpwatch.report.markup import Content, append, child, element, html_document
@@ -121,11 +122,12 @@ def _faults(source: SourceInfo) -> Iterable[str]:
 
 
 def _findings(analysis: Analysis) -> Element:
-    cards = [_finding(finding, analysis) for finding in analysis.findings[:MAX_FINDINGS]]
+    cures = Cures(analysis.groups, analysis.multicast)
+    cards = [_finding(finding, analysis, cures.of(finding)) for finding in analysis.findings[:MAX_FINDINGS]]
     return _section("Findings", "findings", *cards, _more(len(analysis.findings) - MAX_FINDINGS, "finding"))
 
 
-def _finding(finding: Finding, analysis: Analysis) -> Element:
+def _finding(finding: Finding, analysis: Analysis, cure: Cure | None) -> Element:
     severity = finding.severity.value
     evidence = packet_list(finding.evidence, analysis.sources)
     extent = phrases.finding_extent(finding)
@@ -138,6 +140,7 @@ def _finding(finding: Finding, analysis: Analysis) -> Element:
         ),
         element("p", finding.summary),
         element("p", f"{evidence} · {extent}" if evidence else extent, class_="soft"),
+        *([] if cure is None else [element("p", phrases.cure_text(cure), class_="soft")]),
         class_=f"card finding {severity}",
     )
 

@@ -17,6 +17,7 @@ from vrrpwatch.core.analysis import (
     Totals,
     VolumeInfo,
 )
+from vrrpwatch.core.cures import Cure, Cures
 from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import Event, Finding, Instant, SpeakerKey
 from vrrpwatch.report.stretches import stretches
@@ -31,13 +32,14 @@ def to_json(analysis: Analysis) -> Object:
 
     Times are RFC 3339 UTC with microseconds, durations seconds, packet numbers from 1, unknown values ``None``.
     """
+    cures = Cures(analysis.groups, analysis.multicast)
     return {
         "schema": SCHEMA,
         "sources": [source_object(source) for source in analysis.sources],
         "segments": [segment_object(segment) for segment in analysis.segments],
         "groups": [group_object(group) for group in analysis.groups],
         "events": [event_object(event) for event in analysis.events],
-        "findings": [finding_object(finding) for finding in analysis.findings],
+        "findings": [finding_object(finding) | _cure(cures.of(finding)) for finding in analysis.findings],
         "multicast": [volume_object(volume) for volume in analysis.multicast],
         "totals": totals_object(analysis.totals),
         "skipped": _counts(analysis.skipped),
@@ -184,6 +186,10 @@ def finding_object(finding: Finding) -> Object:
         "evidence": [{"source": item.source, "packet": item.packet} for item in finding.evidence],
         "id": finding.id,
     }
+
+
+def _cure(cure: Cure | None) -> Object:
+    return {"cure": None if cure is None else {**cure._asdict(), "where": unicode_text(cure.where)}}
 
 
 def volume_object(volume: VolumeInfo) -> Object:

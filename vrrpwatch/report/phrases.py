@@ -4,8 +4,9 @@ from collections import Counter
 from typing import Final
 
 from vrrpwatch.core.analysis import Analysis, GroupInfo, SpeakerInfo, Totals
+from vrrpwatch.core.cures import Cure
 from vrrpwatch.core.model import Event, Finding, Severity
-from vrrpwatch.report.units import count, duration, group_name, rank, scaled, share, span, speaker_protocol
+from vrrpwatch.report.units import count, duration, group_name, rank, rate, scaled, share, span, speaker_protocol
 from vrrpwatch.wire.text import safe_text
 
 SYMBOLS: Final = {Severity.CRITICAL: "✖", Severity.WARNING: "▲", Severity.INFO: "•"}
@@ -178,3 +179,9 @@ def evictions(analysis: Analysis) -> str | None:
     if not any(analysis.evicted.values()):
         return None
     return ", ".join(f"{safe_text(name)} {number:,}" for name, number in sorted(analysis.evicted.items()) if number)
+
+
+def cure_text(cure: Cure) -> str:
+    """What a rule would do about a finding, and what it would save."""
+    saved = f"saves {rate(cure.packets_per_second)} packets/s, {scaled(cure.bits_per_second, 'bit/s')}"
+    return f"cure on {cure.where}: {cure.rule} · {saved}"

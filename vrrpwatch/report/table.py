@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vrrpwatch.core.analysis import Analysis, GroupInfo, Tenure, VolumeInfo
+from vrrpwatch.core.cures import Cures
 from vrrpwatch.core.model import NANOSECONDS, Event, Severity
 from vrrpwatch.report import phrases
 from vrrpwatch.report.units import (
@@ -147,6 +148,7 @@ def _damage(analysis: Analysis) -> Iterator[ConsoleRenderable]:
 
 def _findings(analysis: Analysis) -> Iterator[ConsoleRenderable]:
     yield from _heading("Findings")
+    cures = Cures(analysis.groups, analysis.multicast)
     for finding in analysis.findings[:MAX_FINDINGS]:
         style = _STYLES[finding.severity]
         title = Text.assemble((f"{finding.severity.value:<8}  ", style), (phrases.finding_title(finding), "bold"))
@@ -155,6 +157,8 @@ def _findings(analysis: Analysis) -> Iterator[ConsoleRenderable]:
         evidence = packet_list(finding.evidence, analysis.sources)
         extent = phrases.finding_extent(finding)
         yield _indent(Text(f"{evidence} · {extent}" if evidence else extent, style="dim"))
+        if (cure := cures.of(finding)) is not None:
+            yield _indent(Text(safe_text(phrases.cure_text(cure), MAX_TEXT), style="dim"))
     yield from _more(len(analysis.findings) - MAX_FINDINGS, "finding")
 
 
