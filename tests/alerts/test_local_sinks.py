@@ -7,6 +7,7 @@ import select
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from vrrpwatch.alerts.sinks.apprise import AppriseSender
 from vrrpwatch.alerts.sinks.base import Retry, SinkError
 from vrrpwatch.alerts.sinks.fifo import FifoSender
 from vrrpwatch.alerts.sinks.journald import JournaldSender
-from vrrpwatch.alerts.sinks.syslog import SyslogSender, format_message
+from vrrpwatch.alerts.sinks.syslog import SyslogSender, format_local, format_message
 
 
 def alert(status: Status = "firing", **more: Any) -> Alert:
@@ -53,6 +54,29 @@ def test_a_syslog_message_has_the_form_of_rfc_5424() -> None:
     assert format_message(alert("resolved"), 16, "h").startswith(b"<133>1 ")
 
 
+@pytest.fixture
+def half_past_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is five and a half hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "IST-05:30")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("half_past_india")
+def test_a_message_to_the_local_socket_has_the_form_of_syslog_3() -> None:
+    # daemon (3) * 8 + critical (2)
+    assert format_local(alert(), 3, 711) == (
+        b"<26>Jan 31 17:30:00 vrrpwatch[711]: firing: two masters "
+        b'[id="%s" status="firing" rule="split-brain" severity="critical" sensor="sensor-1" '
+        b'segment="eth0" group="eth0|vrrp|4|51|224.0.0.18"]' % alert().id.encode()
+    )
+    # Half a day later it is the first of the next month there, and a day of one digit takes the place of two.
+    later = alert("resolved")._replace(at=at(12 * 3600))
+    assert format_local(later, 16, 1).startswith(b"<133>Feb  1 05:30:00 vrrpwatch[1]: resolved: two masters [id=")
+
+
 def test_nothing_in_an_alert_ends_a_syslog_field_or_message() -> None:
     text = format_message(alert(segment='a"]\\ b\n<0>1', summary="x\r\n<0>1 y" + "é" * 5000), 3, "ho st\n").decode()
     assert " host vrrpwatch " in text
@@ -61,6 +85,9 @@ def test_nothing_in_an_alert_ends_a_syslog_field_or_message() -> None:
     assert len(text.encode()) < 2048
     longest = alert(segment="s" * 900, group=KEY._replace(segment="é" * 900), summary="é" * 5000)
     assert len(format_message(longest, 3, "h").decode()) < 2048
+    local = format_local(alert(segment='a"]\\ b\n<0>1', summary="x\r\n<0>1 y"), 3, 1)
+    assert b"\n" not in local
+    assert rb'vrrpwatch[1]: firing: x\x0d\x0a<0>1 y [id="' in local
 
 
 def test_syslog_reaches_a_local_socket_and_waits_while_there_is_none(tmp_path: Path) -> None:
@@ -69,7 +96,7 @@ def test_syslog_reaches_a_local_socket_and_waits_while_there_is_none(tmp_path: P
         sender.deliver(alert())
     with datagrams(tmp_path / "log") as server:
         sender.deliver(alert())
-        assert server.recv(65_536).startswith(b"<26>1 2026-01-31T12:00:00.000000Z ")
+        assert server.recv(65_536) == format_local(alert(), 3, os.getpid())
 
 
 def test_syslog_by_udp() -> None:
@@ -77,7 +104,7 @@ def test_syslog_by_udp() -> None:
         server.bind(("127.0.0.1", 0))
         server.settimeout(20)
         syslog(host="127.0.0.1", port=server.getsockname()[1]).deliver(alert())
-        assert b" split-brain [alert@32473 " in server.recv(65_536)
+        assert server.recv(65_536) == format_message(alert(), 3, socket.gethostname())
 
 
 def test_syslog_by_tcp_counts_octets_and_waits_for_the_receiver_to_close() -> None:

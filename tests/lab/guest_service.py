@@ -43,6 +43,9 @@ _ALERTS = f"""version = 1
 name = "journal"
 type = "journald"
 [[sink]]
+name = "log"
+type = "syslog"
+[[sink]]
 name = "pipe"
 type = "fifo"
 path = "{PIPE}"
@@ -160,6 +163,8 @@ def begin(seen: dict[str, Any]) -> None:
     seen["rights"] = rights(seen["started"]["MainPID"])
     until(lambda: bool(entries("VRRPWATCH_RULE=auth-cleartext")), "the alert in the journal")
     seen["alert"] = entries("VRRPWATCH_RULE=auth-cleartext")[0]
+    until(lambda: bool(entries("_TRANSPORT=syslog", f"_SYSTEMD_UNIT={UNIT}")), "the same by syslog")
+    seen["syslog"] = entries("_TRANSPORT=syslog", f"_SYSTEMD_UNIT={UNIT}")[0]
     until(lambda: "1 events in the journal" in show()["StatusText"], "the status")
     seen["status"] = show()["StatusText"]
     seen["kept"] = kept()

@@ -68,6 +68,14 @@ def test_an_alert_is_an_entry_of_the_journal_with_its_fields(seen: Seen) -> None
     assert fields["group"] == "watched|vrrp|4|51|224.0.0.18"
 
 
+def test_an_alert_by_syslog_is_an_entry_of_the_journal_with_its_priority_and_its_sender(seen: Seen) -> None:
+    entry, alert = seen["syslog"], json.loads(seen["alert"]["VRRPWATCH_ALERT"])
+    assert entry["MESSAGE"].startswith(f'firing: {alert["summary"]} [id="{alert["id"]}" status="firing" ')
+    # The facility is daemon, 3.
+    assert (entry["PRIORITY"], entry["SYSLOG_FACILITY"]) == ("4", "3")
+    assert (entry["SYSLOG_IDENTIFIER"], entry["SYSLOG_PID"]) == ("vrrpwatch", seen["started"]["MainPID"])
+
+
 def test_metrics_are_served_on_this_host(seen: Seen) -> None:
     labels = 'destination="224.0.0.18",family="4",id="51",protocol="vrrp",segment="watched"'
     assert f"vrrpwatch_masters{{{labels}}} 1.0" in seen["metrics"]

@@ -200,7 +200,7 @@ class Alertmanager(Http):
 
 
 class Syslog(Sink):
-    """Syslog (RFC 5424): a local socket, or a host by UDP or TCP."""
+    """Syslog: a local socket, as syslog(3) has it, or a host by UDP or TCP (RFC 5424)."""
 
     type: Literal["syslog"]
     path: AbsolutePath | None = None

@@ -1,7 +1,8 @@
-"""Alerts as syslog messages (RFC 5424), to the local socket or to a host by UDP (RFC 5426) or TCP (RFC 6587)."""
+"""Alerts as syslog messages: as syslog(3) writes them to the local socket, or RFC 5424 to a host by UDP or TCP."""
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from vrrpwatch.alerts.alert import Alert
 from vrrpwatch.alerts.settings import Syslog
 from vrrpwatch.alerts.sinks.base import Plain, Retry
 from vrrpwatch.core.instants import rfc3339
-from vrrpwatch.core.model import Severity
+from vrrpwatch.core.model import NANOSECONDS, Instant, Severity
 from vrrpwatch.wire.text import safe_text
 
 LOCAL: Final = Path("/dev/log")
@@ -18,7 +19,9 @@ LEVELS: Final = {Severity.CRITICAL: 2, Severity.WARNING: 4, Severity.INFO: 6}
 NOTICE: Final = 5
 # 32473 is the number for those without one of their own (RFC 5612).
 SD_ID: Final = "alert@32473"
-# Every receiver must take 480 octets and should take 2048 (RFC 5424 §6.1): a summary and six short parameters.
+# As programs write them, whatever the locale (RFC 3164 §4.1.2).
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# Every receiver must take 480 octets and should take 2048 (RFC 5424 §6.1): a summary and seven short parameters.
 _LONGEST: Final = 900
 _LONGEST_PARAMETER: Final = 150
 
@@ -31,12 +34,13 @@ class SyslogSender(Plain):
         self._host = socket.gethostname()
 
     def deliver(self, alert: Alert) -> None:
-        message = format_message(alert, self._settings.facility, self._host)
         settings = self._settings
         try:
             if settings.host is None:
-                self._local(settings.path or LOCAL, message)
-            elif settings.transport == "udp":
+                self._local(settings.path or LOCAL, format_local(alert, settings.facility, os.getpid()))
+                return
+            message = format_message(alert, settings.facility, self._host)
+            if settings.transport == "udp":
                 self._udp(settings.host, message)
             else:
                 self._tcp(settings.host, message)
@@ -69,8 +73,36 @@ class SyslogSender(Plain):
 
 
 def format_message(alert: Alert, facility: int, host: str) -> bytes:
-    """One message, in UTF-8; nothing in an alert can end it early or pass for a field of it."""
+    """A message for a host (RFC 5424), in UTF-8; nothing in an alert can end it early or pass for a field of it."""
+    head = f"{_priority(alert, facility)}1 {rfc3339(alert.at)} {_name(host)} vrrpwatch - {_name(alert.rule)}"
+    return f"{head} [{SD_ID} {_parameters(alert)}] {_text(alert)}".encode()
+
+
+def format_local(alert: Alert, facility: int, process: int) -> bytes:
+    """The same for the local socket, as syslog(3) writes it (RFC 3164 §4.1): journald and others read no other form.
+
+    Its time is local, to the second; the parameters come last, since some daemons cut a message short.
+    """
+    head = f"{_priority(alert, facility)}{_local_time(alert.at)} vrrpwatch[{process}]:"
+    return f"{head} {_text(alert)} [{_parameters(alert)}]".encode()
+
+
+def _priority(alert: Alert, facility: int) -> str:
     level = NOTICE if alert.status == "resolved" else LEVELS[alert.severity]
+    return f"<{facility * 8 + level}>"
+
+
+def _local_time(at: Instant) -> str:
+    """``Jan 31 21:03:07``; a day of one digit has a blank in front."""
+    local = time.localtime(at // NANOSECONDS)
+    return f"{_MONTHS[local.tm_mon - 1]} {local.tm_mday:2} {time.strftime('%H:%M:%S', local)}"
+
+
+def _text(alert: Alert) -> str:
+    return f"{alert.status}: {safe_text(alert.summary, _LONGEST)}"
+
+
+def _parameters(alert: Alert) -> str:
     parameters = {
         "id": alert.id,
         "status": alert.status,
@@ -80,9 +112,7 @@ def format_message(alert: Alert, facility: int, host: str) -> bytes:
         "segment": alert.segment or "",
         "group": alert.group or "",
     }
-    data = "".join(f' {name}="{_escape(value)}"' for name, value in parameters.items() if value)
-    head = f"<{facility * 8 + level}>1 {rfc3339(alert.at)} {_name(host)} vrrpwatch - {_name(alert.rule)}"
-    return f"{head} [{SD_ID}{data}] {alert.status}: {safe_text(alert.summary, _LONGEST)}".encode()
+    return " ".join(f'{name}="{_escape(value)}"' for name, value in parameters.items() if value)
 
 
 def _escape(value: str) -> str:
