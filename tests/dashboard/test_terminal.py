@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,17 @@ class Terminal:
 
     def until(self, text: str) -> None:
         """Reads until the program has written ``text``."""
+        end = time.monotonic() + PATIENCE
         while text.encode() not in self.output:
-            ready, _, _ = select.select([self.master], [], [], PATIENCE)
+            ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
             assert ready, self.output[-2000:]
             self.output += os.read(self.master, 65_536)
+
+    def resize(self, *sizes: tuple[int, int]) -> None:
+        """Gives the terminal each of these sizes (columns, lines) in turn, as fast as can be."""
+        for columns, lines in sizes:
+            termios.tcsetwinsize(self.slave, (lines, columns))
+            self.process.send_signal(signal.SIGWINCH)
 
     def type(self, keys: bytes) -> None:
         os.write(self.master, keys)
@@ -114,5 +122,20 @@ def test_interrupting_it_is_told_by_the_exit_code() -> None:
         terminal.until("10.0.10.2")
         terminal.type(b"\x03")
         assert terminal.code() == 130
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("sizes", [[(40, 10), (80, 24)], [(200, 50), (20, 5), (80, 24)], [(80, 24)]])
+def test_everything_is_painted_anew_whatever_sizes_there_were_in_between(sizes: list[tuple[int, int]]) -> None:
+    terminal = Terminal(TERM="xterm-256color")
+    try:
+        terminal.until("10.0.10.2")
+        terminal.until("help")
+        terminal.output = b""
+        terminal.resize(*sizes)
+        # The first line and the last of those that stay as they are.
+        terminal.until("Membership")
+        terminal.until("help")
     finally:
         terminal.close()

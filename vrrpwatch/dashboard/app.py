@@ -138,6 +138,14 @@ class Dashboard(Steering, App[int]):
         self.call_after_refresh(self.tick)
         self.set_interval(self._interval, self.tick)
 
+    def on_resize(self) -> None:
+        """Paints everything anew: a terminal that was resized several times in a row, or was stopped, shows anything.
+
+        Textual paints what its layout changed, which is nothing where the last size is the one it knows.
+        """
+        if self.screen_stack:
+            self.screen.refresh()
+
     def _leave_on_signals(self) -> None:
         """Gives the terminal back when it is hung up or the program is asked to end."""
         if current_thread() is main_thread():
