@@ -88,7 +88,16 @@ def read_keepalived(path: Path, *, host: str | None = None, config_id: str | Non
 
 
 def effective(declared: Keepalived, instance: Instance) -> Effective:
-    """What keepalived makes of ``instance`` (vrrp.c, vrrp_complete_instance)."""
+    """What keepalived makes of ``instance`` (vrrp.c, vrrp_complete_instance and vrrp_complete_init)."""
+    made = _alone(declared, instance)
+    if made.state == "MASTER" and not all(_owner(declared, other) for other in _synchronised(declared, instance.name)):
+        # A sync group starts as one, and only address owners start as masters at once.
+        return made._replace(state="BACKUP")
+    return made
+
+
+def _alone(declared: Keepalived, instance: Instance) -> Effective:
+    """What keepalived makes of an instance, whatever sync group it is in."""
     defaults = declared.globals
     family: Literal[4, 6] = instance.family or 4
     strict = instance.strict if instance.strict is not None else bool(defaults.strict)
@@ -120,6 +129,17 @@ def effective(declared: Keepalived, instance: Instance) -> Effective:
         accept=accept,
         strict=strict,
     )
+
+
+def _synchronised(declared: Keepalived, name: str) -> list[Instance]:
+    """All instances of the sync group that the instance ``name`` is in; none where it is in none."""
+    members = next((group.members for group in declared.sync_groups if name in group.members), ())
+    return [instance for instance in declared.instances if instance.name in members]
+
+
+def _owner(declared: Keepalived, instance: Instance) -> bool:
+    made = _alone(declared, instance)
+    return made.state == "MASTER" and made.priority == OWNER
 
 
 def _interval(declared: float | None, version: int) -> float:

@@ -12,6 +12,7 @@ from vrrpwatch.declared.keepalived_parameters import (
     definition,
     replaced,
     sequence,
+    undefined,
 )
 from vrrpwatch.declared.keepalived_words import cut, uncommented
 from vrrpwatch.declared.notes import DeclaredError, Notes, Place, quoted
@@ -72,6 +73,8 @@ class Expansion:
             self._push(iter((rest,)))
         if part.endswith("\\"):
             self._notes.add(self._place, "ends in a \\: only definitions go on in the next line")
+        for name in undefined(part):
+            self._notes.add(self._place, f"parameter {quoted(name)} is not defined: left as it stands")
         yield Line(self._place, part)
 
     def _next(self) -> str | None:
@@ -105,11 +108,13 @@ class Expansion:
             elif "\0" in line:
                 self._notes.add(self._place, "holds a NUL character: left out, as keepalived does")
             elif line:
-                text, paired = uncommented(line)
-                if not paired:
+                read = uncommented(line)
+                if not read.paired:
                     self._notes.add(self._place, 'a " without another')
-                if text:
-                    yield text
+                if read.escaped:
+                    self._notes.add(self._place, "a \\ does not keep a comment from beginning: use double quotes")
+                if read.text:
+                    yield read.text
             else:
                 # An empty line ends a multi-line definition; a line of blanks and comment does not.
                 yield ""
@@ -140,7 +145,7 @@ class Expansion:
                 self._push(iter(rest))
             if not result.changed:
                 return result.text
-            text = uncommented(result.text)[0]
+            text = uncommented(result.text).text
         return ""
 
     def _conditional(self, text: str) -> str:
@@ -187,10 +192,7 @@ class Expansion:
         if known is not None:
             return None if known.multiline and not multiline else known
         predefined = self._predefined(wanted)
-        if predefined is None:
-            self._notes.add(self._place, f"parameter {quoted(wanted.name)} is not defined: left as it stands")
-            return None
-        return Definition(predefined)
+        return None if predefined is None else Definition(predefined)
 
     def _predefined(self, wanted: Reference) -> str | None:
         match wanted.name:

@@ -64,6 +64,16 @@ def reference(text: str, start: int) -> Reference | None:
     return Reference(start, closing + 1, name, tuple(words.split()))
 
 
+def undefined(text: str) -> Iterator[str]:
+    """The names of the references that a line holds after everything known was replaced."""
+    position = text.find("$")
+    while position >= 0:
+        found = reference(text, position)
+        if found is not None:
+            yield found.name
+        position = text.find("$", position + 1)
+
+
 class Replaced(NamedTuple):
     """A line with its parameters replaced, and the lines that a multi-line one adds after it."""
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from vrrpwatch.declared.keepalived_grammar import MISPLACED, PUBLIC, ROOT, SCRIPTS, SYNONYMS, UNKNOWN, VALUES, Block
 from vrrpwatch.declared.keepalived_lines import Line
-from vrrpwatch.declared.keepalived_words import commented, escaped_words, words
+from vrrpwatch.declared.keepalived_words import escaped_words, words
 from vrrpwatch.declared.notes import DeclaredError, Notes, Place, quoted
 
 # keepalived's own blocks go five deep.
@@ -179,7 +179,7 @@ def written(statements: Iterable[Statement], *, reveal: bool = False, depth: int
             text = statement.text
             if reveal and statement.secret is not None:
                 text = f"{statement.keyword} {statement.secret.get_secret_value()}"
-            yield indent + commented(text)
+            yield indent + text
         if statement.block is not None:
             yield indent + "{"
             yield from written(statement.block, reveal=reveal, depth=depth + 1)

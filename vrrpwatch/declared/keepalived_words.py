@@ -1,6 +1,6 @@
 """Words of a keepalived line: comments, quotes, braces and escapes, as keepalived.conf(5) "Quoted strings" has them."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 _BLANKS: Final = " \t"
 _WHITE: Final = " \t\f\n\r\v"
@@ -9,46 +9,37 @@ _OCTAL: Final = "01234567"
 _HEX: Final = "0123456789abcdefABCDEF"
 
 
-def uncommented(text: str) -> tuple[str, bool]:
-    r"""A line without comment and outer blanks, and whether its double quotes are paired.
+class Uncommented(NamedTuple):
+    """A line without comment and outer blanks; whether its quotes are paired, and a ``#`` had a ``\\`` before."""
 
-    A comment begins at ``#`` or ``!`` anywhere outside double quotes; ``\#`` and ``\!`` stand for the character.
+    text: str
+    paired: bool
+    escaped: bool
+
+
+def uncommented(text: str) -> Uncommented:
+    r"""A line as far as its comment, which begins at ``#`` or ``!`` anywhere outside double quotes.
+
+    A ``\`` before it does not help: keepalived takes it away, and its VRRP process, which reads what the first one has
+    read, finds a comment there.
     """
-    kept: list[str] = []
-    quoted = False
+    quoted = escaped = False
     position = 0
     while position < len(text):
         character = text[position]
         following = text[position + 1 : position + 2]
         if character == "\\" and following:
-            kept.append(following if not quoted and following in "#!" else character + following)
+            if not quoted and following in "#!":
+                escaped = True
+                break
             position += 2
             continue
         if character == '"':
             quoted = not quoted
         elif character in "#!" and not quoted:
             break
-        kept.append(character)
         position += 1
-    return "".join(kept).strip(_BLANKS), not quoted
-
-
-def commented(text: str) -> str:
-    r"""The line that ``uncommented`` makes ``text`` of: ``#`` and ``!`` outside double quotes get their ``\`` back."""
-    kept: list[str] = []
-    quoted = False
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == "\\" and position + 1 < len(text):
-            kept.append(text[position : position + 2])
-            position += 2
-            continue
-        if character == '"':
-            quoted = not quoted
-        kept.append(f"\\{character}" if character in "#!" and not quoted else character)
-        position += 1
-    return "".join(kept)
+    return Uncommented(text[:position].strip(_BLANKS), not quoted, escaped)
 
 
 def brace(text: str) -> int | None:
