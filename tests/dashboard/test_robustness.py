@@ -181,3 +181,35 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, value: str) -
         coloured = any(colour is not None and not colour.is_default for colour in colours)
         assert coloured == (value == "")
         assert (driver.app.theme == "no-colour") == (value == "1")
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 8), (30, 24), SMALL])
+async def test_what_comes_up_over_a_page_can_be_used_at_any_size(size: tuple[int, int]) -> None:
+    async with dashboard(size=size) as driver:
+        lines = (await driver.press("2", "z", *"soon")).split("\n")
+        question = next(at for at, line in enumerate(lines) if "Silent for how long?" in line)
+        assert any("soon" in line for line in lines[question + 1 : question + 3])
+        assert "a number with s, m," in await driver.press("enter")
+        await driver.press(*["backspace"] * 4, *"30m")
+        assert "30m" in await driver.screen()
+        await driver.press("enter")
+        assert "Silent" not in await driver.screen()
+        helped = await driver.press("question_mark")
+        assert "Pages" in helped
+        assert "Groups" in helped
+        assert "lone" in await driver.press("end")
+        await driver.press("escape", "ctrl+p", *"mask")
+        await driver.until("privacy")
+        await driver.press("enter")
+        await driver.gone("privacy")
+        assert "eth0/10" not in await driver.press("escape")
+
+
+async def test_dialogs_follow_the_size_of_the_terminal() -> None:
+    async with dashboard(size=SMALL) as driver:
+        assert "╭" in await driver.press("2", "z")
+        await driver.pilot.resize_terminal(20, 5)
+        await driver.gone("╭")
+        assert (await driver.lines())[:2] == ["Silent for how long?", "1h"]
+        await driver.pilot.resize_terminal(*SMALL)
+        await driver.until("╭")

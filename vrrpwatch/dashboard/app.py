@@ -61,7 +61,15 @@ class Dashboard(Steering, App[int]):
     #banner, #scrub { display: none; }
     #filtering { display: none; height: 1; }
     #filter { width: 1fr; }
+    CommandPalette.-low CommandInput { height: 1; border: none; }
+    CommandPalette.-low > Vertical { margin-top: 0; }
+    CommandPalette.-low #--input { height: 1; border: none; }
+    CommandPalette.-low #--input SearchIcon { display: none; }
+    CommandPalette.-low CommandList { border: none; }
     """
+    # What comes up over a page does without frames and room around it where there is little.
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (40, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (12, "-high")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key.keys, key.action, key.text, show=False) for key in bound() if "tab" not in key.keys),
         Binding("ctrl+p,colon", "command_palette", show=False),

@@ -19,6 +19,8 @@ _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 # Who wants longer than a year wants the rule off.
 MAX_SILENCE: Final = 366 * 86_400
 _KEY_COLUMN: Final = 11
+# Cells from which on what a key does stands beside it.
+_TWO_COLUMNS: Final = 36
 
 
 def parse_silence(text: str) -> Seconds | None:
@@ -39,6 +41,9 @@ def help_lines(width: int, columns: str, player: bool) -> list[Line]:
         lines.append([(section.title, "section")])
         for key in section.keys:
             if not key.shown:
+                continue
+            if width < _TWO_COLUMNS:
+                lines += [[(f"  {key.shown}", "key")], *wrapped(key.text, width - 4, indent="    ")]
                 continue
             text = wrapped(key.text, width - _KEY_COLUMN - 3)
             lines.append([(f"  {key.shown:<{_KEY_COLUMN}}", "key"), *text[0]])
@@ -64,6 +69,7 @@ class Help(ModalScreen[None]):
     DEFAULT_CSS = """
     Help { align: center middle; }
     Help Vertical { width: 90%; max-width: 96; height: 90%; border: round $primary; border-title-color: $primary; }
+    Help.-low Vertical, Help.-narrow Vertical { width: 100%; height: 100%; border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter,space", "dismiss", show=False),
@@ -90,7 +96,7 @@ class Help(ModalScreen[None]):
 
     def _fill(self) -> None:
         document = self.query_one(Document)
-        document.show(help_lines(max(30, document.size.width - 1), self._columns, self._player))
+        document.show(help_lines(max(12, document.size.width - 1), self._columns, self._player))
 
 
 class Silence(ModalScreen[float | None]):
@@ -100,13 +106,18 @@ class Silence(ModalScreen[float | None]):
     Silence { align: center middle; }
     Silence Vertical { width: 60; max-width: 95%; height: auto; border: round $primary; padding: 0 1; }
     Silence Label { width: 1fr; }
-    Silence #wrong { color: $error; }
+    Silence #wrong { color: $error; display: none; }
+    Silence.-low, Silence.-narrow { align: center top; }
+    Silence.-low Vertical, Silence.-narrow Vertical { width: 100%; max-width: 100%; border: none; padding: 0; }
+    Silence.-low #question { height: 1; }
+    Silence.-low #forms { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", show=False)]
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label("Silent for how long? 30m, 1h, 8h, 2d", markup=False)
+            yield Label("Silent for how long?", id="question", markup=False)
+            yield Label("30m, 1h, 8h, 2d", id="forms", markup=False)
             yield Input("1h", compact=True)
             yield Label("", id="wrong", markup=False)
 
@@ -116,6 +127,8 @@ class Silence(ModalScreen[float | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         seconds = parse_silence(event.value)
         if seconds is None:
-            self.query_one("#wrong", Label).update("a number with s, m, h or d, a year at most")
+            wrong = self.query_one("#wrong", Label)
+            wrong.update("a number with s, m, h or d, a year at most")
+            wrong.display = True
         else:
             self.dismiss(seconds)
