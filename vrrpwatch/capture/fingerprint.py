@@ -23,6 +23,14 @@ _ARP = cython.declare(cython.longlong, 2)
 _TRAILER = cython.declare(cython.longlong, 28)
 
 
+@cython.cfunc
+@cython.exceptval(check=False)
+@cython.inline
+def low(value: cython.ulonglong) -> cython.ulonglong:
+    """The lowest 64 bits: compiled it has no others."""
+    return value if cython.compiled else value & _MASK
+
+
 @cython.final
 @cython.cclass
 class Sip:
@@ -51,20 +59,20 @@ class Sip:
         v1: cython.ulonglong = self.v1
         v2: cython.ulonglong = self.v2
         v3: cython.ulonglong = self.v3
-        v0 = (v0 + v1) & _MASK
-        v1 = ((v1 << 13) & _MASK) | v1 >> 51
+        v0 = low(v0 + v1)
+        v1 = low(v1 << 13) | v1 >> 51
         v1 ^= v0
-        v0 = ((v0 << 32) & _MASK) | v0 >> 32
-        v2 = (v2 + v3) & _MASK
-        v3 = ((v3 << 16) & _MASK) | v3 >> 48
+        v0 = low(v0 << 32) | v0 >> 32
+        v2 = low(v2 + v3)
+        v3 = low(v3 << 16) | v3 >> 48
         v3 ^= v2
-        v0 = (v0 + v3) & _MASK
-        v3 = ((v3 << 21) & _MASK) | v3 >> 43
+        v0 = low(v0 + v3)
+        v3 = low(v3 << 21) | v3 >> 43
         v3 ^= v0
-        v2 = (v2 + v1) & _MASK
-        v1 = ((v1 << 17) & _MASK) | v1 >> 47
+        v2 = low(v2 + v1)
+        v1 = low(v1 << 17) | v1 >> 47
         v1 ^= v2
-        v2 = ((v2 << 32) & _MASK) | v2 >> 32
+        v2 = low(v2 << 32) | v2 >> 32
         self.v0 = v0
         self.v1 = v1
         self.v2 = v2
