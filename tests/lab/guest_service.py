@@ -219,6 +219,8 @@ def live(lab: Lab) -> dict[str, Any]:
     seen["wrong settings"] = command("start")
     seen["failed"] = show()
     seen["log"] = log()
+    own = entries(f"--unit={UNIT}", "_TRANSPORT=stdout")
+    seen["levels"] = {str(entry["MESSAGE"]): entry["PRIORITY"] for entry in own}
     return seen
 
 

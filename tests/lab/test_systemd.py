@@ -115,6 +115,15 @@ def test_it_stops_cleanly(seen: Seen) -> None:
     assert "vrrpwatch.service: Deactivated successfully." in seen["log"]
 
 
+def test_what_it_says_has_the_level_that_it_deserves(seen: Seen) -> None:
+    levels = seen["levels"]
+    assert levels["vrrpwatch: listening on watched"] == levels["vrrpwatch: settings read again"] == "6"
+    assert levels["vrrpwatch: the settings stay as they were, for:"] == "4"
+    assert {levels[line] for line in levels if line.startswith("vrrpwatch: sink receiver: ")} == {"4", "6"}
+    (fault,) = (line for line in levels if "[watch] interfaces: no such setting" in line)
+    assert levels[fault] == "3"
+
+
 def test_settings_that_are_wrong_are_not_tried_again(seen: Seen) -> None:
     assert seen["wrong settings"] == 1
     failed = seen["failed"]

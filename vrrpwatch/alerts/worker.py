@@ -9,6 +9,7 @@ from vrrpwatch.alerts.outbox import Message
 from vrrpwatch.alerts.queue import Queue
 from vrrpwatch.alerts.sinks.base import Refused, Retry, Sender
 from vrrpwatch.core.model import Seconds
+from vrrpwatch.core.notice import Notice
 
 
 class Worker:
@@ -98,7 +99,7 @@ class Worker:
             self.delivered += message is not None
         if self._failing:
             self._failing = False
-            self._alarm(f"sink {self.name}: delivers again")
+            self._alarm(Notice(f"sink {self.name}: delivers again"))
         self._backoff.succeeded()
         if message is not None:
             self._done(message.sequence)

@@ -9,6 +9,7 @@ from typing import Final
 from vrrpwatch.alerts.backoff import Backoff
 from vrrpwatch.alerts.outbox import Changes, Outbox, OutboxError, open_outbox
 from vrrpwatch.core.model import Seconds
+from vrrpwatch.core.notice import Notice
 
 # Local disks come back quickly or not at all.
 CAP: Final[Seconds] = 10.0
@@ -115,7 +116,7 @@ class Writer:
         self._backoff.succeeded()
         if self._failing:
             self._failing = False
-            self._alarm(f"{self._path}: is written again, nothing is missing in it")
+            self._alarm(Notice(f"{self._path}: is written again, nothing is missing in it"))
         self.progress.notify_all()
 
     def _failed(self, failure: str) -> bool:

@@ -9,6 +9,7 @@ from vrrpwatch.capture.bpf import Instruction, is_for_ethernet
 from vrrpwatch.capture.interfaces import ANY, Link, is_ethernet, look_up, name_of
 from vrrpwatch.capture.live_socket import Ring, RingSize
 from vrrpwatch.core.model import Instant
+from vrrpwatch.core.notice import Notice
 
 # The pcapng number for frames of an interface with that name, with Ethernet headers or without.
 Number = Callable[[str, bool], int]
@@ -200,7 +201,7 @@ class NamedPort(_Base):
         elif self._ring is not None:
             other = name_of(self._index)
             if other is not None:
-                self._say(f"{self.name}: is called {other} now; it is watched on as {self.name}")
+                self._say(Notice(f"{self.name}: is called {other} now; it is watched on as {self.name}"))
             else:
                 self._ring = None
                 self._say(f"{self.name}: has gone; it is waited for")
@@ -272,7 +273,7 @@ class AnyPort(_Base):
                 self._silent(self._settings.number(name, ethernet), f"{name}: has gone")
                 continue
             if now != name:
-                self._settings.told(f"{name}: is called {now} now")
+                self._settings.told(Notice(f"{name}: is called {now} now"))
                 self._describe(self._ring, ifindex, now, ethernet)
                 # Nobody is heard under the other name again.
                 if self._settings.elects(former := self._settings.number(name, ethernet)):
@@ -317,4 +318,5 @@ class AnyPort(_Base):
 
 
 def _state(link: Link) -> str:
-    return f"{link.name}: is {'watched' if link.up else 'down; it is watched as soon as it is up'}"
+    watched = Notice(f"{link.name}: is watched")
+    return watched if link.up else f"{link.name}: is down; it is watched as soon as it is up"

@@ -11,6 +11,7 @@ from pathlib import Path
 from vrrpwatch.capture.errors import CaptureError
 from vrrpwatch.capture.live_blocks import Baselines, is_statistics
 from vrrpwatch.core.model import Instant
+from vrrpwatch.core.notice import Notice
 
 SECOND = 1_000_000_000
 _DIGITS = 6
@@ -175,7 +176,7 @@ class Writer:
         self._used = self._used or len(blocks) > 0
         if self.failed:
             self.failed = False
-            self._alarm(f"{self.current}: is written again; {self.missing} bytes are missing in all")
+            self._alarm(Notice(f"{self.current}: is written again; {self.missing} bytes are missing in all"))
 
     def _fail(self, error: OSError) -> None:
         if not self.failed:

@@ -10,7 +10,7 @@ import click
 
 from vrrpwatch import __version__
 from vrrpwatch.cli import config
-from vrrpwatch.cli.exits import Exit, complain
+from vrrpwatch.cli.exits import Exit, complain, show
 from vrrpwatch.cli.streams import give_up_standard_output, open_standard_streams
 
 # Command, and the line about it in --help; the module and function are named alike.
@@ -82,7 +82,7 @@ def main() -> None:
         complain("interrupted")
         code = Exit.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        show(error)
         code = error.exit_code
     except OSError as error:
         # Commands tell themselves what they cannot read or write; what is left is help, versions and completion.

@@ -7,6 +7,7 @@ import click
 
 from vrrpwatch.cli.exits import Exit, Failure, complain, unreadable
 from vrrpwatch.cli.options import CAPTURE, Duration, capture_paths, setting
+from vrrpwatch.core.notice import Notice
 
 if TYPE_CHECKING:
     from vrrpwatch.core.analysis import GroupInfo, Segment, VolumeInfo
@@ -103,7 +104,7 @@ def _listened(interfaces: tuple[str, ...], duration: float) -> "Observed":
     try:
         with starting():
             run.open()
-            complain(f"listening on {', '.join(interfaces)} for {duration:g} s")
+            complain(Notice(f"listening on {', '.join(interfaces)} for {duration:g} s"))
             run.run()
         return _seen(run.watching.monitor)
     except KeyboardInterrupt:

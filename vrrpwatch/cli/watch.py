@@ -21,6 +21,7 @@ from vrrpwatch.cli.listening import (
 )
 from vrrpwatch.cli.options import default_state, setting
 from vrrpwatch.cli.streams import Persistent
+from vrrpwatch.core.notice import Notice
 
 Output = Literal["text", "ndjson", "none"]
 # Seconds between two looks at what came in: an alert is to be told within one, and every look costs.
@@ -119,7 +120,7 @@ def watch(
                 run.open()
                 if lines is not None:
                     lines.expect(run.known())
-                tell(f"listening on {', '.join(options.interfaces)}")
+                tell(Notice(f"listening on {', '.join(options.interfaces)}"))
                 supervisor.ready()
                 run.run()
         finally:
@@ -129,7 +130,7 @@ def watch(
     heard = f"{monitor.totals.packets:,} packets heard, {monitor.totals.adverts:,} advertisements"
     times = run.interruptions
     unheard = f"; {times:,} time{'s'[: times > 1]} an interface could not be heard for a while" if times else ""
-    tell(f"{heard}; the kernel dropped {run.drops:,}{unheard}")
+    tell(Notice(f"{heard}; the kernel dropped {run.drops:,}{unheard}"))
     if signals.interrupted:
         ctx.exit(Exit.INTERRUPTED)
     ctx.exit(Exit.CLEAN if run.complete else Exit.SINK)
@@ -207,7 +208,7 @@ class _Signals:
         self._supervisor.reloading(time.monotonic_ns() // 1000)
         try:
             self._run.reload(None if self._policy is None else load_policy(self._policy))
-            self._tell("settings read again")
+            self._tell(Notice("settings read again"))
         except SettingsError as error:
             self._tell("the settings stay as they were, for:")
             for line in error.lines:

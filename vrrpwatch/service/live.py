@@ -26,6 +26,7 @@ from vrrpwatch.core.analysis import Analysis
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Batch
 from vrrpwatch.core.model import Instant
+from vrrpwatch.core.notice import Notice
 from vrrpwatch.service.memory import return_freed_memory
 from vrrpwatch.service.sinks import Comparer, EvidenceKeeper, Gauge, Recorder, Teller
 from vrrpwatch.service.watching import Sink, Watching
@@ -269,10 +270,8 @@ class LiveRun:
             )
             return
         if users:
-            self._told(
-                f"hooks run as {', '.join(sorted(users))}, so the right to become another user is kept; "
-                "with --user NAME it is not, and they run as NAME"
-            )
+            kept = f"hooks run as {', '.join(sorted(users))}, so the right to become another user is kept"
+            self._told(Notice(f"{kept}; with --user NAME it is not, and they run as NAME"))
         drop_privileges(self._options.user, runs_as_others=bool(users))
         # Parts of both are read only when they are needed.
         for part in (os.__file__, __file__):
@@ -335,7 +334,8 @@ class LiveRun:
             from vrrpwatch.store.journal import Journal, JournalState
 
             def changed(state: JournalState) -> None:
-                self._told("the journal is written again" if state.reason is None else f"journal: {state.reason}")
+                again = Notice("the journal is written again")
+                self._told(again if state.reason is None else f"journal: {state.reason}")
 
             journal = Journal(options.store, self.sensor, clock=time.time_ns, alarm=changed)
             self._recorder = Recorder(journal, self._told)

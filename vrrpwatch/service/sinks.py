@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from vrrpwatch.capture.evidence import MAX_FILES, MAX_WAITING, Evidence
 from vrrpwatch.core.model import NANOSECONDS, Finding, GroupKey, Instant, Severity
 from vrrpwatch.core.news import News
+from vrrpwatch.core.notice import Notice
 from vrrpwatch.report.units import clock, date, group_name
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class EvidenceKeeper:
 
     def _say(self, paths: Iterator[str]) -> None:
         for path in paths:
-            self._told(f"{path}: holds the packets around a critical finding")
+            self._told(Notice(f"{path}: holds the packets around a critical finding"))
 
 
 class _Tally:
