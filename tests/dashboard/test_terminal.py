@@ -53,6 +53,14 @@ class Terminal:
     def type(self, keys: bytes) -> None:
         os.write(self.master, keys)
 
+    def click(self, column: int, line: int, times: int = 1) -> None:
+        """Presses and releases the left button there, in xterm's SGR form; both count from 1."""
+        place = f"{column};{line}"
+        self.type(f"\x1b[<0;{place}M\x1b[<0;{place}m".encode() * times)
+
+    def wheel(self, column: int, line: int, *, down: bool) -> None:
+        self.type(f"\x1b[<{65 if down else 64};{column};{line}M".encode())
+
     def code(self) -> int:
         """The exit code; what it still writes is read meanwhile."""
         while self.process.poll() is None:
@@ -137,5 +145,48 @@ def test_everything_is_painted_anew_whatever_sizes_there_were_in_between(sizes: 
         # The first line and the last of those that stay as they are.
         terminal.until("Membership")
         terminal.until("help")
+    finally:
+        terminal.close()
+
+
+def test_a_mouse_selects_opens_sorts_turns_pages_scrolls_and_goes_to_a_time() -> None:
+    terminal = Terminal("--groups", "40", "--recording", TERM="xterm-256color")
+
+    def then(text: str) -> None:
+        terminal.until(text)
+        terminal.output = b""
+
+    try:
+        terminal.until("10.0.10.2")
+        for wanted in (b"\x1b[?1000h", b"\x1b[?1006h"):
+            assert wanted in terminal.output
+        assert b"VRRP 21 " not in terminal.output
+        for _ in range(20):
+            terminal.wheel(10, 10, down=True)
+        then("VRRP 40 ")
+        for _ in range(20):
+            terminal.wheel(10, 10, down=False)
+        then("VRRP 51 ")
+        # The sixth line is that of the third row.
+        terminal.click(10, 6)
+        terminal.type(b"\r")
+        then("VRRP 52 eth0/10")
+        terminal.until("Speakers")
+        terminal.type(b"\x1b")
+        then("VRRP 51 ")
+        terminal.click(9, 3)
+        then("Group▲")
+        terminal.click(9, 3)
+        then("Group▼")
+        terminal.click(22, 2)
+        then("auth-cleartext")
+        terminal.click(3, 2)
+        then("VRRP 52 ")
+        terminal.click(10, 4, times=2)
+        then("Speakers")
+        terminal.click(24, 23)
+        then("━●")
+        terminal.type(b"q")
+        assert terminal.code() == 0
     finally:
         terminal.close()

@@ -68,8 +68,8 @@ class Dashboard(Steering, App[int]):
     CommandPalette.-low CommandList { border: none; }
     """
     # What comes up over a page does without frames and room around it where there is little.
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (40, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (12, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (40, "-wide")]  # noqa: RUF012 - Textual's names, which are no ClassVar there
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key.keys, key.action, key.text, show=False) for key in bound() if "tab" not in key.keys),
         Binding("ctrl+p,colon", "command_palette", show=False),
