@@ -110,7 +110,7 @@ class _Own:
             if known.version == family and known not in virtual and (family == 4 or known.is_link_local):
                 return known
         self.gaps.add(
-            place, f"nothing tells {quoted(self.host)}'s IPv{family} address on {interface}: give it, or {cure}"
+            place, f"nothing tells the IPv{family} address of {quoted(self.host)} on {interface}: give it, or {cure}"
         )
         return None
 
@@ -314,7 +314,7 @@ def _multicast_channel(declared: Conntrackd, channel: Channel, own: _Own) -> Syn
     if not own.fits(interface, channel.place):
         return None
     family = channel.address.version
-    source = channel.source or own.address(channel.place, interface, family, "add IPv4_interface")
+    source = channel.source or own.address(channel.place, interface, family, f"add IPv{family}_interface")
     return SyncClaim(
         place=channel.place,
         host=declared.host,

@@ -37,14 +37,16 @@ def read_lines(path: Path) -> Content:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         raise DeclaredError(f"{shown}: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise DeclaredError(f"{shown}: is no regular file: give the configuration file itself")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise DeclaredError(f"{shown}: {_reason(error)}") from None
+    except OSError as error:
+        raise DeclaredError(f"{shown}: {_reason(error)}") from None
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
         raise DeclaredError(f"{shown}: is larger than {MAX_FILE_BYTES >> 20} MiB, which no configuration is")
     text = data.decode("utf-8", "surrogateescape")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from vrrpwatch.declared.keepalived_fields import (
     address,
     boolean,
@@ -27,6 +29,7 @@ from vrrpwatch.declared.keepalived_values import (
     VirtualAddress,
     VirtualInterface,
 )
+from vrrpwatch.declared.keepalived_words import words
 from vrrpwatch.declared.notes import Notes, quoted
 from vrrpwatch.wire.values import IPAddress
 
@@ -259,5 +262,13 @@ def _authentication(statement: Statement, notes: Notes) -> Authentication:
             elif text is not None:
                 notes.add(inner.place, f"'auth_type' takes PASS or AH, not {quoted(text)}")
         elif inner.keyword == "auth_pass":
-            found = found._replace(password=inner.secret)
+            found = found._replace(password=_password(inner))
     return found
+
+
+def _password(statement: Statement) -> SecretStr | None:
+    """The first eight octets of the first word: what the field of an advertisement holds (RFC 2338 §5.3.10)."""
+    said = words("" if statement.secret is None else statement.secret.get_secret_value())[0]
+    if len(said) < 2 or not said[1]:
+        return None
+    return SecretStr(said[1].encode("utf-8", "surrogateescape")[:8].decode("utf-8", "surrogateescape"))

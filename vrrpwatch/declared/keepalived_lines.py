@@ -109,8 +109,6 @@ class Expansion:
                 self._notes.add(self._place, "holds a NUL character: left out, as keepalived does")
             elif line:
                 read = uncommented(line)
-                if not read.paired:
-                    self._notes.add(self._place, 'a " without another')
                 if read.escaped:
                     self._notes.add(self._place, "a \\ does not keep a comment from beginning: use double quotes")
                 if read.text:

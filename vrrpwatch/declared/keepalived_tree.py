@@ -18,7 +18,7 @@ HIDDEN: Final = "********"
 class Statement(NamedTuple):
     """One statement: its words, its line as keepalived read it, and the statements of its block if it has one.
 
-    Of a secret the words and the text show only ``********``; ``secret`` holds the rest of the line.
+    Of a secret the words and the text show only ``********``; ``secret`` holds the whole line.
     """
 
     place: Place
@@ -135,10 +135,14 @@ class _Builder:
         keyword = found[0]
         around = self._stack[-1]
         if _secret(around, keyword):
-            rest = line.text[line.text.find(keyword) + len(keyword) :].strip()
-            shown = (keyword, HIDDEN) if rest else (keyword,)
-            self._known(line, keyword)
-            return Statement(line.place, shown, " ".join(shown), None, SecretStr(rest) if rest else None)
+            known = keyword.startswith(MISPLACED) or keyword in (around.grammar.words or ())
+            if not known:
+                # The word itself may be one of a password that was written into a second line.
+                self._notes.add(line.place, "unknown statement among secrets")
+            elif keyword not in (around.grammar.words or ()):
+                self._known(line, keyword)
+            shown = ((keyword,) if known else ()) + ((HIDDEN,) if len(found) > 1 or not known else ())
+            return Statement(line.place, shown, " ".join(shown), None, SecretStr(line.text))
         if around.grammar.words is not None and keyword in SCRIPTS:
             escaped = escaped_words(line.text)
             if escaped is not None:
@@ -178,7 +182,7 @@ def written(statements: Iterable[Statement], *, reveal: bool = False, depth: int
         if statement.text:
             text = statement.text
             if reveal and statement.secret is not None:
-                text = f"{statement.keyword} {statement.secret.get_secret_value()}"
+                text = statement.secret.get_secret_value()
             yield indent + text
         if statement.block is not None:
             yield indent + "{"

@@ -10,10 +10,9 @@ _HEX: Final = "0123456789abcdefABCDEF"
 
 
 class Uncommented(NamedTuple):
-    """A line without comment and outer blanks; whether its quotes are paired, and a ``#`` had a ``\\`` before."""
+    """A line without comment and outer blanks, and whether the comment's ``#`` had a ``\\`` before it."""
 
     text: str
-    paired: bool
     escaped: bool
 
 
@@ -39,7 +38,7 @@ def uncommented(text: str) -> Uncommented:
         elif character in "#!" and not quoted:
             break
         position += 1
-    return Uncommented(text[:position].strip(_BLANKS), not quoted, escaped)
+    return Uncommented(text[:position].strip(_BLANKS), escaped)
 
 
 def brace(text: str) -> int | None:

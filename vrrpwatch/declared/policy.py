@@ -54,7 +54,7 @@ def declared_policy(declarations: Iterable[Declaration], interfaces: Interfaces 
     contradictions = [one for members in groups.values() for one in _differences(members)]
     contradictions += _elsewhere(groups)
     contradictions += [one for members in syncs.values() for one in _sync_differences(members)]
-    segments = tuple(_segments(found, syncs, gaps))
+    segments = tuple(_segments(found, {group.segment for group in made}, syncs, gaps))
     return DeclaredPolicy(
         Policy(version=1, unlisted_rate=None, segment=segments, group=tuple(made)),
         tuple(dict.fromkeys(contradictions)),
@@ -166,19 +166,22 @@ def _sync_differences(members: list[SyncClaim]) -> Iterator[Contradiction]:
             yield Contradiction(first.place, other.place, f"{subject}: both send from {first.source}")
 
 
-def _segments(found: list[Claim], syncs: Mapping[SyncKey, list[SyncClaim]], gaps: Notes) -> Iterator[SegmentPolicy]:
-    groups: dict[str, None] = {}
+def _segments(
+    found: list[Claim], groups: set[str], syncs: Mapping[SyncKey, list[SyncClaim]], gaps: Notes
+) -> Iterator[SegmentPolicy]:
     devices: dict[str, dict[str, None]] = {}
     for claim in found:
         devices.setdefault(claim.interface, {})
         if isinstance(claim, GroupClaim):
-            groups[claim.interface] = None
             devices[claim.interface] |= dict.fromkeys(claim.devices)
     made: dict[str, list[SyncPolicy]] = {}
     for members in syncs.values():
         made.setdefault(members[0].interface, []).extend(_syncs(members, gaps))
     for interface, more in devices.items():
         sync = made.get(interface, [])
+        # A segment in the policy is judged: without a speaker to list, all of them would be rogues.
+        if interface not in groups and not sync:
+            continue
         yield SegmentPolicy(
             name=interface,
             interface=interface,

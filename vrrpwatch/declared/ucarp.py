@@ -181,9 +181,10 @@ def _more(word: list[str] | None, text: str) -> list[str]:
 
 def _read(words: list[str], host: str, place: Place, notes: Notes) -> Ucarp:
     values: dict[str, Any] = {}
-    start = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
-    if "ucarp" in (Path(word).name for word in words[:start]):
-        start = next(index for index, word in enumerate(words) if Path(word).name == "ucarp") + 1
+    start = 0
+    if words and not words[0].startswith("-"):
+        options = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
+        start = next((index + 1 for index, word in enumerate(words) if Path(word).name == "ucarp"), options)
     rest = iter(words[start:])
     for word in rest:
         if word.startswith("--") and word != "--":
