@@ -84,7 +84,7 @@ def test_the_masters_of_a_downed_link_are_excused_and_no_others(tmp_path: Path) 
     assert watch.lines()[-1].endswith("; the kernel dropped 0; 1 time an interface could not be heard for a while")
 
 
-def test_a_master_that_changed_between_two_runs_is_told_of(tmp_path: Path) -> None:
+def test_a_master_that_changed_or_went_between_two_runs_is_told_of(tmp_path: Path) -> None:
     store = ("--store", str(tmp_path / "journal.db"), "--sensor", "north", "-i", "eth0", "--output", "ndjson")
     with wire("eth0") as made, made.sender("eth0") as sender:
         for number, who in enumerate("AAB"):
@@ -96,5 +96,9 @@ def test_a_master_that_changed_between_two_runs_is_told_of(tmp_path: Path) -> No
                 assert watch.stop() == 0
                 changed = [line for line in watch.lines() if "nobody watched" in line]
             assert len(changed) == (who == "B")
-    assert changed[0].startswith("VRRP 51 on eth0: the master was 192.0.2.1 until ")
-    assert ", and is 192.0.2.2 now: it changed while nobody watched" in changed[0]
+        assert changed[0].startswith("VRRP 51 on eth0: the master was 192.0.2.1 until ")
+        assert ", and is 192.0.2.2 now: it changed while nobody watched" in changed[0]
+        with Watch(tmp_path, *store, space=made.near) as watch:
+            watch.until("nobody was heard advertising it since the watch began")
+            assert watch.stop() == 0
+        assert sum("VRRP 51 on eth0: 192.0.2.2 was master until " in line for line in watch.lines()) == 1

@@ -27,18 +27,24 @@ def test_the_masters_of_a_sensor_and_when_they_were_heard(url: str) -> None:
     lost = group(key=KEY._replace(id=53), last=3)._replace(state="lost", master=None)
     keep(url, news(5, groups=(group(last=4), group(key=other, last=5), lost)))
     keep(url, news(7, groups=(group(last=7),)), sensor="south")
-    assert last_masters(url, "north") == {KEY: LastMaster(A, instant(4)), other: LastMaster(A, instant(5))}
-    assert last_masters(url, "south") == {KEY: LastMaster(A, instant(7))}
+    assert last_masters(url, "north") == {KEY: LastMaster(A, instant(4), 1.0), other: LastMaster(A, instant(5), 1.0)}
+    assert last_masters(url, "south") == {KEY: LastMaster(A, instant(7), 1.0)}
     assert last_masters(url, "west") == {}
 
 
 def test_an_event_that_is_newer_than_the_state_counts(url: str) -> None:
     """As after a crash: events are on the disk at once."""
     other, third = KEY._replace(id=52), KEY._replace(id=53)
-    states = (group(last=4), group(key=other, last=6), group(key=third, last=4))
+    fourth = KEY._replace(id=54)
+    states = (group(last=4)._replace(interval=3.0), group(key=other, last=6), group(key=third, last=4))
     gone = event(5, key=third)._replace(kind="master-lost", new=None)
-    keep(url, news(6, groups=states, events=(event(5), event(5, key=other), gone)))
-    assert last_masters(url, "north") == {KEY: LastMaster(B, instant(5)), other: LastMaster(A, instant(6))}
+    keep(url, news(6, groups=states, events=(event(5), event(5, key=other), event(5, key=fourth), gone)))
+    assert last_masters(url, "north") == {
+        KEY: LastMaster(B, instant(5), 3.0),
+        other: LastMaster(A, instant(6), 1.0),
+        # Of which no state was written.
+        fourth: LastMaster(B, instant(5), None),
+    }
 
 
 def test_only_the_newest_are_looked_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,14 +55,17 @@ def test_only_the_newest_are_looked_up(url: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_rows_that_cannot_be_understood_hide_no_others(url: str) -> None:
-    other = KEY._replace(id=52)
-    keep(url, news(5, groups=(group(last=4), group(key=other, last=4))))
+    other, third = KEY._replace(id=52), KEY._replace(id=53)
+    keep(url, news(5, groups=(group(last=4), group(key=other, last=4), group(key=third, last=4))))
     engine = connect(place(url))
     with engine.begin() as connection:
         odd = GroupRecord.key == "eth0|vrrp|4|52|224.0.0.18"
         connection.execute(update(GroupRecord).where(odd).values(master="nobody"))
+        vague = GroupRecord.key == "eth0|vrrp|4|53|224.0.0.18"
+        connection.execute(update(GroupRecord).where(vague).values(info={"interval": {"often": True}}))
     engine.dispose()
-    assert set(last_masters(url, "north")) == {KEY}
+    found = {KEY: LastMaster(A, instant(4), 1.0), third: LastMaster(A, instant(4), None)}
+    assert last_masters(url, "north") == found
 
 
 def test_no_store_and_no_database(tmp_path: Path) -> None:

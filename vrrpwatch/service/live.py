@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from vrrpwatch import __version__
 from vrrpwatch.capture import bpf
 from vrrpwatch.capture.evidence import Evidence
+from vrrpwatch.capture.interfaces import ANY, is_name, look_up
 from vrrpwatch.capture.live import Sink as ByteSink
 from vrrpwatch.capture.live import Sniffer
 from vrrpwatch.capture.live_join import Memberships, own_addresses
@@ -27,8 +28,9 @@ from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Batch
 from vrrpwatch.core.model import Instant
 from vrrpwatch.core.notice import Notice
+from vrrpwatch.service.comparer import Comparer
 from vrrpwatch.service.memory import return_freed_memory
-from vrrpwatch.service.sinks import Comparer, EvidenceKeeper, Gauge, Recorder, Teller
+from vrrpwatch.service.sinks import EvidenceKeeper, Gauge, Recorder, Teller
 from vrrpwatch.service.watching import Sink, Watching
 from vrrpwatch.wire.values import IPAddress
 
@@ -77,8 +79,9 @@ class LiveOptions(NamedTuple):
 class _Ears:
     """What a sniffer hears, as the loop wants it."""
 
-    def __init__(self, sniffer: Sniffer) -> None:
+    def __init__(self, sniffer: Sniffer, interfaces: tuple[str, ...]) -> None:
         self._sniffer = sniffer
+        self._interfaces = interfaces
 
     @property
     def settled_until(self) -> Instant:
@@ -87,6 +90,17 @@ class _Ears:
     @property
     def drops(self) -> int:
         return self._sniffer.drops
+
+    @property
+    def interruptions(self) -> int:
+        return self._sniffer.interruptions
+
+    def hears(self, interface: str) -> bool:
+        """Whether that interface is watched, and up."""
+        if ANY not in self._interfaces and interface not in self._interfaces:
+            return False
+        link = look_up(interface) if is_name(interface) else None
+        return link is not None and link.up
 
     def batches(self) -> Iterator[Batch | None]:
         return self._sniffer.batches(WANTED)
@@ -190,8 +204,9 @@ class LiveRun:
         self._check_folders()
         if exporter is not None:
             exporter.start()
-        self._start_sinks()
-        self._watching = Watching(_Ears(self._sniffer), lambda names: self._engine_options(names, own), self._sinks)
+        ears = _Ears(self._sniffer, options.interfaces)
+        self._start_sinks(ears)
+        self._watching = Watching(ears, lambda names: self._engine_options(names, own), self._sinks)
         self._stack.callback(self._watching.close)
 
     def known(self) -> frozenset[str]:
@@ -316,7 +331,7 @@ class LiveRun:
         self._sinks.append(Gauge(Metrics(registry, __version__)))
         return exporter
 
-    def _compare(self, store: str) -> None:
+    def _compare(self, store: str, ears: _Ears) -> None:
         """Looks up who was master when this sensor stopped last; nothing is told to its journal yet."""
         from vrrpwatch.store.masters import last_masters
         from vrrpwatch.store.places import StoreError
@@ -326,9 +341,9 @@ class LiveRun:
         except StoreError as error:
             self._told(f"who was master before is not known: {error}")
         else:
-            self._sinks.append(Comparer(masters, self._told))
+            self._sinks.append(Comparer(masters, ears, self._told))
 
-    def _start_sinks(self) -> None:
+    def _start_sinks(self, ears: _Ears) -> None:
         options = self._options
         if options.store is not None:
             from vrrpwatch.store.journal import Journal, JournalState
@@ -340,7 +355,7 @@ class LiveRun:
             journal = Journal(options.store, self.sensor, clock=time.time_ns, alarm=changed)
             self._recorder = Recorder(journal, self._told)
             self._sinks.append(self._recorder)
-            self._compare(options.store)
+            self._compare(options.store, ears)
         if options.alerts is not None and options.outbox is not None:
             from vrrpwatch.alerts.alerts import Alerts
             from vrrpwatch.alerts.settings import load

@@ -1,21 +1,19 @@
 """Those who want to know of a live run, each in the shape that the loop asks for."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from vrrpwatch.capture.evidence import MAX_FILES, MAX_WAITING, Evidence
-from vrrpwatch.core.model import NANOSECONDS, Finding, GroupKey, Instant, Severity
+from vrrpwatch.core.model import NANOSECONDS, Finding, Instant, Severity
 from vrrpwatch.core.news import News
 from vrrpwatch.core.notice import Notice
-from vrrpwatch.report.units import clock, date, group_name
 
 if TYPE_CHECKING:
     from vrrpwatch.alerts.alerts import Alerts
     from vrrpwatch.alerts.metrics import Metrics
     from vrrpwatch.alerts.settings import AlertSettings
     from vrrpwatch.store.journal import Journal
-    from vrrpwatch.store.masters import LastMaster
 
 # What makes time pass for alerts that wait: resolved ones, digests.
 TICK: Final = NANOSECONDS
@@ -129,29 +127,6 @@ class Teller:
         self.complete = self._alerts.close()
         if not self.complete:
             self._told("alerts that were not delivered could not be put on the disk")
-
-
-class Comparer:
-    """Says of each group that appears whether its master changed since this sensor stopped last.
-
-    The engine knows nothing of what was before, as a recording does not: to it every master has just appeared.
-    """
-
-    def __init__(self, masters: "Mapping[GroupKey, LastMaster]", told: Callable[[str], None]) -> None:
-        self._masters = dict(masters)
-        self._told = told
-
-    def tell(self, news: News) -> None:
-        for event in news.events:
-            was = self._masters.pop(event.group, None)
-            if was is not None and event.new is not None and event.new != was.address:
-                self._told(
-                    f"{group_name(event.group)}: the master was {was.address} until {date(was.last)} "
-                    f"{clock(was.last, 0)}, and is {event.new} now: it changed while nobody watched"
-                )
-
-    def close(self) -> None:
-        """There is nothing to put away."""
 
 
 class Gauge:

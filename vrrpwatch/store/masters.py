@@ -1,6 +1,7 @@
 """Who was master of what when a sensor stopped, as its journal has it."""
 
 from ipaddress import ip_address
+from math import isfinite
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -21,10 +22,19 @@ _LATE: Final[Seconds] = 10.0
 
 
 class LastMaster(NamedTuple):
-    """A group's master, and when the group was heard last."""
+    """A group's master, when the group was heard last, and how often the master advertised (``None``: not known)."""
 
     address: IPAddress
     last: Instant
+    interval: Seconds | None
+
+
+class _Row(NamedTuple):
+    """Master, if any, when it was heard, and what stands where its interval should."""
+
+    master: str | None
+    last: Instant
+    interval: object
 
 
 def last_masters(url: str, sensor: str) -> dict[GroupKey, LastMaster]:
@@ -48,31 +58,38 @@ def last_masters(url: str, sensor: str) -> dict[GroupKey, LastMaster]:
         engine.dispose()
 
 
-def _read(connection: Connection, sensor: str) -> dict[str, tuple[str | None, Instant]]:
-    """Master, if any, and when it was heard, by the group's key."""
+def _read(connection: Connection, sensor: str) -> dict[str, _Row]:
+    """What is stored, by the group's key."""
     row = connection.execute(select(SensorRow.id, SensorRow.last).where(SensorRow.name == sensor)).one_or_none()
     if row is None:
         return {}
     number, end = row
-    groups = select(GroupRecord.key, GroupRecord.master, GroupRecord.last).where(GroupRecord.sensor_id == number)
+    interval = GroupRecord.info["interval"]
+    columns = GroupRecord.key, GroupRecord.master, GroupRecord.last, interval
+    groups = select(*columns).where(GroupRecord.sensor_id == number)
     newest = groups.order_by(GroupRecord.last.desc()).limit(MAX_GROUPS)
-    found = {key: (master, last) for key, master, last in connection.execute(newest)}
+    found = {key: _Row(master, last, interval) for key, master, last, interval in connection.execute(newest)}
     late = EventRow.at >= end - nanoseconds(_LATE)
     events = select(EventRow.group, EventRow.new, EventRow.at).where(EventRow.sensor_id == number, late)
     for key, master, at in reversed(connection.execute(events.order_by(EventRow.at.desc()).limit(MAX_GROUPS)).all()):
-        if key not in found or at > found[key][1]:
-            found[key] = master, at
+        known = found.get(key)
+        if known is None or at > known.last:
+            found[key] = _Row(master, at, None if known is None else known.interval)
     return found
 
 
-def _decoded(found: dict[str, tuple[str | None, Instant]]) -> dict[GroupKey, LastMaster]:
+def _decoded(found: dict[str, _Row]) -> dict[GroupKey, LastMaster]:
     masters: dict[GroupKey, LastMaster] = {}
-    for key, (master, last) in found.items():
+    for key, (master, last, interval) in found.items():
         if master is None:
             continue
         # Rows may be another version's: one that cannot be understood hides no others.
         try:
-            masters[key_of(key)] = LastMaster(ip_address(master), last)
+            masters[key_of(key)] = LastMaster(ip_address(master), last, _seconds(interval))
         except ValueError:
             continue
     return masters
+
+
+def _seconds(value: object) -> Seconds | None:
+    return float(value) if isinstance(value, int | float) and isfinite(value) and value > 0 else None
