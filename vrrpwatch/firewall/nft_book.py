@@ -21,7 +21,7 @@ class Book:
     plan: Plan
     table: Table
     _counters: dict[str, Statement] = field(default_factory=dict)
-    _buckets: dict[tuple[str, tuple[Flow, ...]], str] = field(default_factory=dict)
+    _buckets: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
     _taken: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     _chains: set[str] = field(default_factory=set)
 
@@ -46,13 +46,15 @@ class Book:
 
     def bucket(self, hook: str, flows: tuple[Flow, ...], limit: Limit) -> str:
         """The named limit of ``flows`` at one hook: however many devices they come by, they have one."""
-        if (hook, flows) not in self._buckets:
+        # The plan's own objects, told apart by identity: to hash their addresses again and again takes long.
+        key = hook, tuple(map(id, flows))
+        if key not in self._buckets:
             first = flows[0]
             stem = f"{hook}_{first.protocol}{first.family}{'' if first.id is None else f'_{first.id}'}"
             self._taken[stem] += 1
-            name = self._buckets[hook, flows] = f"{stem}_{self._taken[stem]}"
+            name = self._buckets[key] = f"{stem}_{self._taken[stem]}"
             self.table.buckets.append(Bucket(name, limit.rate, limit.burst))
-        return self._buckets[hook, flows]
+        return self._buckets[key]
 
     @property
     def unlisted(self) -> Statement:

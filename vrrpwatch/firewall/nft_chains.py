@@ -161,10 +161,14 @@ class _Hook(NamedTuple):
         name = f"{self.station.name}_{traffic}{family}"
         rules: list[Rule] = []
         if self.station.sees_tags:
-            tagged = [lane for lane in self.station.lanes if lane.tag is not None]
-            for kind in TAGS if tagged else ():
-                ways = [((lane.tag,), nft.goto(self._lane(traffic, family, lane))) for lane in tagged if lane.tag]
-                rules.append(Rule((nft.equals(nft.ETHER_TYPE, kind), nft.dispatch((nft.VLAN_ID,), ways))))
+            ways = [
+                ((lane.tag,), nft.goto(self._lane(traffic, family, lane)))
+                for lane in self.station.lanes
+                if lane.tag is not None
+            ]
+            if ways:
+                by_tag = nft.dispatch((nft.VLAN_ID,), ways)
+                rules += [Rule((nft.equals(nft.ETHER_TYPE, kind), by_tag)) for kind in TAGS]
             rules.append(Rule((nft.among((nft.ETHER_TYPE,), _each(TAGS)), nft.RETURN)))
         for lane in self.station.lanes:
             if lane.tag is None:
@@ -179,8 +183,7 @@ class _Hook(NamedTuple):
         if len(rules) == 1:
             return self._unlisted(traffic, lane)
         name = f"{self.station.name}_{traffic}{family}{lane.suffix}"
-        if not self.book.has_chain(name):
-            self.book.add_chain(name, rules)
+        self.book.add_chain(name, rules)
         return name
 
     def _verdicts(self, traffic: Traffic, family: Family, lane: Lane) -> list[Rule]:
@@ -205,21 +208,22 @@ class _Hook(NamedTuple):
         """The rules that let flows through, without a last word on what they leave."""
         hook = self.station.name
         admissions = [carried(traffic, family, admission) for admission in lane.admissions]
-        if traffic not in ("advertisement", "ah"):
-            return admit(self.book, hook, traffic, f"{hook}_{traffic}{family}{lane.suffix}", admissions)
-        # Behind AH or not, an id's flows are the same, and so are their limits.
-        ids = sorted({flow.id for admission in admissions for flow in admission.flows if flow.id is not None})
-        chains = {number: f"{hook}_id{number}_ip{family}{lane.suffix}" for number in ids}
-        by_id: defaultdict[int | None, list[list[Flow]]] = defaultdict(lambda: [[] for _ in admissions])
+        name = f"{hook}_{traffic}{family}{lane.suffix}"
+        if traffic != "ah":
+            return admit(self.book, hook, traffic, name, admissions)
+        # An id behind AH fits no named set, so each has a chain of its own.
+        by_id: defaultdict[int, list[list[Flow]]] = defaultdict(lambda: [[] for _ in admissions])
         for index, admission in enumerate(admissions):
             for flow in admission.flows:
-                by_id[flow.id][index].append(flow)
-        for number, chain in chains.items():
-            if not self.book.has_chain(chain):
-                own = [one._replace(flows=tuple(flows)) for one, flows in zip(admissions, by_id[number], strict=True)]
-                self.book.add_chain(chain, admit(self.book, hook, "advertisement", chain, own))
-        ways = [((number,), nft.jump(chain)) for number, chain in chains.items()]
-        return [Rule((nft.dispatch((nft.ID if traffic == "advertisement" else nft.AH_ID,), ways),))] if ways else []
+                if flow.id is not None:
+                    by_id[flow.id][index].append(flow)
+        ways: list[tuple[tuple[Value, ...], Statement]] = []
+        for number in sorted(by_id):
+            chain = f"{name}_id{number}"
+            own = [one._replace(flows=tuple(flows)) for one, flows in zip(admissions, by_id[number], strict=True)]
+            self.book.add_chain(chain, admit(self.book, hook, traffic, chain, own))
+            ways.append(((number,), nft.jump(chain)))
+        return [Rule((nft.dispatch((nft.AH_ID,), ways),))] if ways else []
 
     def _unlisted(self, traffic: Traffic, lane: Lane) -> str:
         name = f"{self.station.name}_{traffic}_unlisted{lane.suffix}"

@@ -12,6 +12,9 @@ from vrrpwatch.firewall.nft_values import Element, Rule, Statement, Term, Value
 Traffic = Literal["advertisement", "ah", "pfsync", "udp", "other"]
 Key: TypeAlias = tuple[Value, ...]
 
+# What tells flows of one source and destination apart.
+NUMBERS: Final[dict[Traffic, tuple[Term, ...]]] = {"advertisement": (nft.ID,), "udp": (nft.UDP_PORT,)}
+
 
 class Net(NamedTuple):
     """One IP version in nft's words; ``name`` is what ``meta nfproto`` says, ``ether`` what ``meta protocol`` does."""
@@ -86,7 +89,7 @@ def _carries(traffic: Traffic, flow: Flow) -> bool:
 def admit(book: Book, hook: str, traffic: Traffic, name: str, admissions: Sequence[Admission]) -> list[Rule]:
     """The rules for flows of one kind of traffic, whose sets are called after ``name``.
 
-    Flows whose keys have the same parts share sets; advertisements are told apart by their ids beforehand.
+    Flows whose keys have the same parts share sets; those behind AH are told apart by their ids beforehand.
     """
     admitting = Admitting([], [])
     for admission in admissions:
@@ -117,7 +120,7 @@ def _comment(flows: Sequence[Flow]) -> str:
 
 
 class _Shape(NamedTuple):
-    """Flows of one hook whose keys have the same parts: port, device, MAC, source, destination."""
+    """Flows of one hook whose keys have the same parts: number, device, MAC, source, destination."""
 
     book: Book
     hook: str
@@ -130,42 +133,52 @@ class _Shape(NamedTuple):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        port = (nft.UDP_PORT,) if self.traffic == "udp" else ()
         device = () if self.device is None else (self.device,)
-        return (*port, *device, *((nft.SOURCE_MAC,) if self.mac else ()), self.net.source, self.net.destination)
+        return (
+            *NUMBERS.get(self.traffic, ()),
+            *device,
+            *((nft.SOURCE_MAC,) if self.mac else ()),
+            self.net.source,
+            self.net.destination,
+        )
 
     def keys(self, flows: Sequence[Flow]) -> dict[Key, tuple[Flow, ...]]:
         """What is looked up, and the flows that it belongs to."""
-        found: defaultdict[Key, dict[Flow, None]] = defaultdict(dict)
+        found: defaultdict[Key, list[Flow]] = defaultdict(list)
         for flow in flows:
             mac = (flow.mac,) if self.mac and flow.mac is not None else ()
             ends = (*mac, str(flow.source), str(flow.destination))
-            ports: Sequence[Key] = [(port,) for port in flow.ports] if self.traffic == "udp" else [()]
             devices: Sequence[Key] = [()] if self.device is None else [(device,) for device in flow.place.devices]
-            for port in ports:
+            for number in self._numbers(flow):
                 for device in devices:
-                    found[*port, *device, *ends][flow] = None
+                    found[*number, *device, *ends].append(flow)
         return {key: tuple(flows) for key, flows in found.items()}
+
+    def _numbers(self, flow: Flow) -> Sequence[Key]:
+        match self.traffic:
+            case "advertisement":
+                return [] if flow.id is None else [(flow.id,)]
+            case "udp":
+                return [(port,) for port in flow.ports]
+            case _:
+                return [()]
 
     def write(self, keys: Mapping[Key, tuple[Flow, ...]], admitting: Admitting) -> None:
         limits = {key: limit for key, flows in keys.items() if (limit := _limit(flows)) is not None}
         if limits:
-            name = f"{self.name}_rates"
-            rates = self.book.add_set(name, self.terms, self._elements(keys, limits))
+            limited = [
+                Element(key, _comment(keys[key]), self.book.bucket(self.hook, keys[key], limit))
+                for key, limit in limits.items()
+            ]
+            rates = self.book.add_set(f"{self.name}_rates", self.terms, limited)
             admitting.kept.append(self._rule(nft.under_limit(self.terms, rates), "kept", nft.ACCEPT))
             # A second set: the map cannot say whether a packet is above its limit or has none.
-            keyed = [element._replace(target=None) for element in self._elements(keys, limits)]
+            keyed = [Element(key, comment) for key, comment, _ in limited]
             above = self.book.add_set(f"{self.name}_limited", self.terms, keyed)
             admitting.over.append(self._rule(nft.within(self.terms, above), "over", nft.DROP))
         if free := [Element(key, _comment(flows)) for key, flows in keys.items() if key not in limits]:
             listed = self.book.add_set(self.name, self.terms, free)
             admitting.kept.append(self._rule(nft.within(self.terms, listed), "kept", nft.ACCEPT))
-
-    def _elements(self, keys: Mapping[Key, tuple[Flow, ...]], limits: Mapping[Key, Limit]) -> list[Element]:
-        return [
-            Element(key, _comment(keys[key]), self.book.bucket(self.hook, keys[key], limit))
-            for key, limit in limits.items()
-        ]
 
     def _rule(self, condition: Statement, what: str, verdict: Statement) -> Rule:
         return Rule((*self.when, condition, self.book.count(f"{self.hook}_{self.traffic}_{what}"), verdict))

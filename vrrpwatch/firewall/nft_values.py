@@ -118,8 +118,10 @@ VLAN_ID: Final = payload("vlan", "id", "integer")
 UDP_PORT: Final = payload("udp", "dport", "inet_service")
 AH_NEXT: Final = payload("ah", "nexthdr", "inet_proto")
 AH_LENGTH: Final = payload("ah", "hdrlength", "integer")
-# VRRP's and CARP's VRID or vhid, as it is and behind an AH header of 24 octets.
-ID: Final = raw("th", 8, 8)
+# VRRP's and CARP's VRID or vhid, the second octet of a message: what is under a mask has a type that a named set can
+# hold, and nft 1.0.6 reads a mask in a map's key only where it comes first.
+ID: Final = Term("th sport & 255", {"&": [{"payload": {"protocol": "th", "field": "sport"}}, 255]}, "inet_service")
+# The same octet behind an AH header of 24 octets.
 AH_ID: Final = raw("th", 200, 8)
 
 
