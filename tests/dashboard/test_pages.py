@@ -1,9 +1,13 @@
 """What every page shows, on a small and on a large terminal, and how one gets from one to another."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.dashboard.driving import LARGE, SMALL, dashboard
 from tests.dashboard.scripted import ScriptedView
+from vrrpwatch.core.model import GroupKey
+from vrrpwatch.core.news import GroupRow, Neighbour, RecentPacket
 
 pytestmark = pytest.mark.asyncio
 
@@ -163,3 +167,40 @@ async def test_resizing_fits_the_columns_again() -> None:
         assert "beat" not in lines[2]
         assert all(len(line) <= 60 for line in lines)
         assert "drops 0" in lines[0]
+
+
+class _Written(ScriptedView):
+    """A view over what was written down."""
+
+    abridged = True
+
+    def rows(self) -> Sequence[GroupRow]:
+        return [row._replace(jitter=None) for row in super().rows()]
+
+    def neighbours(self, key: GroupKey) -> Sequence[Neighbour]:  # noqa: ARG002
+        return ()
+
+    def packets(self, key: GroupKey) -> Sequence[RecentPacket]:  # noqa: ARG002
+        return ()
+
+
+async def test_over_a_store_pages_tell_what_is_not_kept() -> None:
+    async with dashboard(size=LARGE) as driver:
+        overview = await driver.screen()
+        pages = [await driver.press(*keys) for keys in ("enter", "3", "4")]
+        assert "Jitter" in overview
+        assert "sOurces" in pages[1]
+        assert "not kept in a store" not in "".join([overview, *pages])
+    async with dashboard(_Written(), size=LARGE) as driver:
+        overview = await driver.screen()
+        assert "Jitter" not in overview
+        page = await driver.press("enter")
+        assert "every 1 s (jitter is not kept in a store)" in page
+        assert page.count("not kept in a store") == 3
+        page = await driver.press("3")
+        assert "sOurces" not in page
+        assert "budget" not in page
+        assert "state sync is not kept in a store" in page
+        assert "sources are not kept in a store" in page
+        page = await driver.press("4")
+        assert "silent backups only: other members and queriers are not kept in a store" in page

@@ -170,8 +170,8 @@ def test_a_mouse_selects_opens_sorts_turns_pages_scrolls_and_goes_to_a_time() ->
         # The sixth line is that of the third row.
         terminal.click(10, 6)
         terminal.type(b"\r")
-        then("VRRP 52 eth0/10")
-        terminal.until("Speakers")
+        terminal.until("VRRP 52 eth0/10")
+        then("Speakers")
         terminal.type(b"\x1b")
         then("VRRP 51 ")
         terminal.click(9, 3)

@@ -71,8 +71,8 @@ def objects(result: Result) -> list[dict[str, object]]:
 
 
 def test_upgrade_makes_a_store_and_leaves_it_alone_when_it_is_current(run: Run, url: str) -> None:
-    assert run("upgrade", "--store", url).stdout.endswith(": was made, now at r0002\n")
-    assert run("--store", url, "upgrade").stdout.endswith(": is up to date, now at r0002\n")
+    assert run("upgrade", "--store", url).stdout.endswith(": was made, now at r0003\n")
+    assert run("--store", url, "upgrade").stdout.endswith(": is up to date, now at r0003\n")
 
 
 def test_the_default_is_the_users_state(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,12 +238,12 @@ def test_pruning_gives_space_back(run: Run, tmp_path: Path, monkeypatch: pytest.
 def test_status_says_what_is_there(run: Run, url: str) -> None:
     fill(url)
     said = json.loads(run("status", "--store", url, "--output", "json").stdout)
-    assert (said["step"], said["current"]) == ("r0002", True)
+    assert (said["step"], said["current"]) == ("r0003", True)
     assert (said["rows"]["events"], said["rows"]["volume_hours"]) == (2, 1)
     assert said["bytes"] > 10_000
     assert said["sensors"][0]["last"] == "2026-01-11T00:00:00.000000Z"
     text = run("status", "--store", url).stdout
-    assert "tables at r0002 (up to date)" in text
+    assert "tables at r0003 (up to date)" in text
     assert "2026-01-01T00:00:00Z to 2026-01-11T00:00:00Z, 0 dropped" in text
 
 

@@ -3,15 +3,16 @@
 import os
 import re
 import tempfile
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.store.telling import KEY, START, A, clock, event, finding, group, instant, news, second, speaker
+from tests.store.telling import KEY, START, A, B, clock, event, finding, group, instant, news, second, speaker
 from vrrpwatch.core.analysis import Rate, Totals
 from vrrpwatch.core.model import Severity
-from vrrpwatch.core.news import News, View
+from vrrpwatch.core.news import Member, News, View
 from vrrpwatch.store.backlog import Mark
 from vrrpwatch.store.fleet import Fleet
 from vrrpwatch.store.journal import Journal
@@ -52,7 +53,11 @@ def test_all_sensors_are_one_fleet(url: str) -> None:
     assert view.findings() == [finding(key=BERLIN, segment="berlin:eth0")]
     assert view.totals == Totals(20, 2000, 10, 600, 8)
     assert (view.now, view.dropped) == (instant(30), 3)
-    assert (view.packets(PARIS), view.members(), view.queriers(), view.neighbours(PARIS)) == ((), (), (), ())
+    assert (view.packets(PARIS), view.queriers(), view.neighbours(PARIS)) == ((), (), ())
+    # Who joined a router's destination in silence is told with the router.
+    assert view.members() == tuple(
+        Member(key.segment, ip_address("224.0.0.18"), B, None, START * 10**9) for key in (PARIS, BERLIN)
+    )
     assert (view.budget("berlin:eth0"), view.heartbeat(PARIS)) == (100.0, [])
     fleet.close()
 
@@ -293,4 +298,16 @@ def test_the_priority_of_a_group_is_its_masters(url: str) -> None:
     assert row is not None
     assert row.priority == 150
     assert instant(0) == START * 10**9
+    fleet.close()
+
+
+def test_a_destination_has_the_protocol_of_the_virtual_routers_that_advertise_to_it(url: str) -> None:
+    carp = KEY._replace(protocol="carp")
+    told = (second(1), second(1, to="225.0.0.50"))
+    tell(url, "berlin", news(2, groups=(group(), group(key=carp)), seconds=told))
+    fleet = Fleet(url, clock=clock)
+    assert {flow.destination: flow.protocol for flow in fleet.multicast()} == {
+        "224.0.0.18": "carp,vrrp",
+        "225.0.0.50": "",
+    }
     fleet.close()

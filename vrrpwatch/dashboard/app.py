@@ -20,7 +20,7 @@ from vrrpwatch.core.model import Instant, Severity
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.bars import Status, hint_line, page_line, scrub_line, scrubbed, title_line
 from vrrpwatch.dashboard.columns import Scene
-from vrrpwatch.dashboard.controls import Keeper, Player
+from vrrpwatch.dashboard.controls import Keeper, Player, is_abridged
 from vrrpwatch.dashboard.dialogs import Help
 from vrrpwatch.dashboard.document import Bar
 from vrrpwatch.dashboard.events import EventsPage
@@ -118,13 +118,14 @@ class Dashboard(Steering, App[int]):
         yield Bar(id="title")
         yield Bar(id="pages")
         yield Bar(id="banner")
+        abridged = is_abridged(self._feed.view)
         with ContentSwitcher(initial="groups"):
-            yield GroupsPage(id="groups")
+            yield GroupsPage(abridged, id="groups")
             yield FindingsPage(self._marks, id="findings")
-            yield MulticastPage(id="multicast")
-            yield MembersPage(id="members")
+            yield MulticastPage(abridged, id="multicast")
+            yield MembersPage(abridged, id="members")
             yield EventsPage(id="events")
-            yield GroupPage(self._reveal, id="group")
+            yield GroupPage(self._reveal, abridged, id="group")
         yield Bar(id="scrub")
         with Horizontal(id="filtering"):
             yield Label(" /", markup=False)

@@ -1,9 +1,10 @@
 """What a dashboard can steer besides showing: who keeps what was acknowledged, and what plays a recording."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from vrrpwatch.core.model import Instant
+from vrrpwatch.core.news import View
 
 
 class Mark(NamedTuple):
@@ -73,6 +74,21 @@ class Player(Protocol):
     def seek(self, at: Instant) -> None: ...
 
     def set_speed(self, speed: float) -> None: ...
+
+
+@runtime_checkable
+class Abridged(Protocol):
+    """A view over what was written down: without jitter, neighbours, queriers, packets and most members.
+
+    Pages say so instead of looking as if there were none.
+    """
+
+    abridged: bool
+
+
+def is_abridged(view: View) -> bool:
+    """Whether a view lacks what a store does not keep."""
+    return isinstance(view, Abridged) and view.abridged
 
 
 class MemoryKeeper:

@@ -37,8 +37,9 @@ class GroupPage(Page):
         Binding("right_square_bracket", "packet(1)", show=False),
     ]
 
-    def __init__(self, reveal: bool, *, id: str) -> None:  # noqa: A002
+    def __init__(self, reveal: bool, abridged: bool, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._abridged = abridged
         self.key: GroupKey | None = None
         self._reveal = reveal
         self._row: GroupRow | None = None
@@ -127,6 +128,8 @@ class GroupPage(Page):
                 (f"  {words.severity(row.severity)} {row.severity.value}", words.SEVERITY_STYLES[row.severity])
             )
         jitter = "" if row.jitter is None else f", jitter {duration(row.jitter)}"
+        if self._abridged:
+            jitter = f" (jitter is {words.NOT_KEPT})"
         beat = sparkline(self._beats, min(60, max(8, width - 12)), top=2 / row.interval if row.interval > 0 else 0)
         addresses = ", ".join(scene.mask.ip(address) for address in info.addresses) or "not told"
         return [
@@ -204,7 +207,8 @@ class GroupPage(Page):
                 ]
             )
         if not self._neighbours:
-            lines.append([("  no ARP or neighbour discovery for them heard", "dim")])
+            why = words.NOT_KEPT if self._abridged else "no ARP or neighbour discovery for them heard"
+            lines.append([(f"  {why}", "dim")])
         return lines
 
     def _happened(self, scene: Scene, width: int) -> list[Line]:
@@ -221,7 +225,7 @@ class GroupPage(Page):
     def _dump(self, scene: Scene, width: int) -> list[Line]:
         lines: list[Line] = [[], [("Recent packets", "section")]]
         if not self._packets:
-            return [*lines, [("  none kept", "dim")]]
+            return [*lines, [(f"  {words.NOT_KEPT if self._abridged else 'none kept'}", "dim")]]
         at = self._packet()
         packet = self._packets[at]
         mark = "the newest" if at == len(self._packets) - 1 else f"{len(self._packets) - 1 - at} before the newest"

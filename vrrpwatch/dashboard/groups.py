@@ -29,8 +29,9 @@ def address_order(address: IPAddress | None) -> tuple[int, int]:
 class GroupsPage(Page):
     """All groups."""
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002
+    def __init__(self, abridged: bool, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._abridged = abridged
         self._beats: dict[GroupKey, Sequence[int]] = {}
 
     def compose(self) -> ComposeResult:
@@ -63,7 +64,7 @@ class GroupsPage(Page):
         return sparkline(beats, width, top=2 / row.interval if row.interval > 0 else 0)
 
     def _columns(self) -> tuple[Column[GroupRow], ...]:
-        return (
+        columns: tuple[Column[GroupRow], ...] = (
             Column(
                 "Sev",
                 3,
@@ -134,3 +135,4 @@ class GroupsPage(Page):
                 "beat", 5, lambda row, _: self._spark(row, _SPARK), rank=5, share=4, most=61, searched=False, tail=True
             ),
         )
+        return tuple(column for column in columns if not (self._abridged and column.key == "J"))

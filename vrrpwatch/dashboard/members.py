@@ -8,6 +8,7 @@ from vrrpwatch.core.model import Instant
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard import words
 from vrrpwatch.dashboard.columns import Column, Scene
+from vrrpwatch.dashboard.document import Bar
 from vrrpwatch.dashboard.groups import address_order
 from vrrpwatch.dashboard.page import OpenPage, Page
 from vrrpwatch.dashboard.table import Table
@@ -28,11 +29,20 @@ class MemberRow(NamedTuple):
 class MembersPage(Page):
     """Members and queriers of all segments."""
 
+    def __init__(self, abridged: bool, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._abridged = abridged
+
     def compose(self) -> ComposeResult:
-        table: Table[MemberRow, tuple[object, ...]] = Table(
-            COLUMNS, lambda row: row[:4], nothing="no IGMP or MLD heard: nobody queries, nobody reports"
-        )
+        nothing = "no IGMP or MLD heard: nobody queries, nobody reports"
+        if self._abridged:
+            nothing = "no silent backups known"
+        table: Table[MemberRow, tuple[object, ...]] = Table(COLUMNS, lambda row: row[:4], nothing=nothing)
         yield table
+        if self._abridged:
+            bar = Bar(id="kept")
+            bar.show([(" silent backups only: ", ""), (f"other members and queriers are {words.NOT_KEPT}", "dim")])
+            yield bar
 
     def collect(self, view: View, scene: Scene, *, due: bool) -> None:
         if not due or self.table is None:

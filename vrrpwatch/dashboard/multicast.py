@@ -38,8 +38,9 @@ class MulticastPage(Page):
     MulticastPage { & Table { height: 1fr; } & Document { height: 10; border-top: solid $panel; } }
     """
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002
+    def __init__(self, abridged: bool, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
+        self._abridged = abridged
         self._scene: Scene | None = None
         self._rates: dict[tuple[str, str], Rates] = {}
         self._sums: dict[str, list[int]] = {}
@@ -88,16 +89,24 @@ class MulticastPage(Page):
         segment, destination = scene.mask.name(row.segment), _destination(row, scene.mask)
         now = sums[-1] if sums else 0
         over = now > budget > 0
+        what = "virtual routers" if self._abridged else "redundancy and sync"
         titles: list[Span] = [
-            (fit(f"{segment} redundancy and sync, packets/s", width), "section"),
+            (fit(f"{segment} {what}, packets/s", width), "section"),
             ("  ", ""),
             (fit(f"{destination}, packets/s", width), "section"),
         ]
         share = f"{'▲ over' if over else '✔ within'} the budget: {now:,} of {rate(budget)}/s"
         sources = f"{count(len(row.sources), 'source')}: " + ", ".join(scene.mask.text(one) for one in row.sources[:4])
-        below: list[Span] = [(fit(share, width), "bad" if over else "good"), ("  ", ""), (fit(sources, width), "dim")]
+        style = "bad" if over else "good"
+        if self._abridged:
+            share, style = f"{now:,}/s; state sync is {words.NOT_KEPT}", "dim"
+            sources = f"sources are {words.NOT_KEPT}"
+        below: list[Span] = [(fit(share, width), style), ("  ", ""), (fit(sources, width), "dim")]
         packets = [packets for packets, _ in self._rates.get((row.segment, row.destination), ())]
-        left, right = graph(sums, width, _GRAPH, budget or None), graph(packets, width, _GRAPH)
+        left, right = (
+            graph(sums, width, _GRAPH, None if self._abridged else budget or None),
+            graph(packets, width, _GRAPH),
+        )
         return [titles, *([*one, ("  ", ""), *other] for one, other in zip(left, right, strict=True)), below]
 
     def _latest(self, row: VolumeInfo) -> Rates:
@@ -111,7 +120,7 @@ class MulticastPage(Page):
             latest = self._latest(row)
             return f"{latest[-1][0]:,}" if latest else "-"
 
-        return (
+        columns: tuple[Column[VolumeInfo], ...] = (
             Column(
                 "Segment", 8, lambda row, scene: scene.mask.name(row.segment), lambda row: row.segment, share=1, most=30
             ),
@@ -126,7 +135,7 @@ class MulticastPage(Page):
             Column(
                 "pRotocol",
                 10,
-                lambda row, _: safe_text(row.protocol),
+                lambda row, _: safe_text(row.protocol) or ("not kept" if self._abridged else ""),
                 lambda row: row.protocol,
                 share=1,
                 most=24,
@@ -186,6 +195,7 @@ class MulticastPage(Page):
                 style=lambda *_: "graph",
             ),
         )
+        return tuple(column for column in columns if not (self._abridged and column.key == "O"))
 
 
 def _destination(row: VolumeInfo, mask: Mask) -> str:

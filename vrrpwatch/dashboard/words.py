@@ -25,6 +25,9 @@ EVENT_STYLES: Final[dict[EventKind, str]] = {
     "master-resigned": "info",
 }
 
+# Said where a view over a store has nothing to show.
+NOT_KEPT: Final = "not kept in a store"
+
 
 def state(value: GroupState) -> str:
     """A group's state with its symbol: ``✔ held``."""

@@ -20,6 +20,7 @@ class _Polled(SharedView):
 
     def __init__(self, fleet: Fleet) -> None:
         super().__init__(fleet)
+        self.abridged: Final = True
         self.trouble: StoreError | None = None
 
     @property

@@ -12,17 +12,34 @@ from vrrpwatch.store.codec import Object
 from vrrpwatch.store.connecting import existing
 from vrrpwatch.store.migrating import require_current
 from vrrpwatch.store.places import Place, StoreError, trouble
-from vrrpwatch.store.tables import Base, EventRow, FindingRow, FlowRow, HourRow, MinuteRow, RunRow, SecondRow, SensorRow
+from vrrpwatch.store.tables import (
+    Base,
+    EventRow,
+    FindingRow,
+    FlowRow,
+    HourRow,
+    MinuteRow,
+    RuleChangeRow,
+    RunRow,
+    SecondRow,
+    SensorRow,
+)
 from vrrpwatch.store.volume import HOUR, MINUTE
 
-Table = Literal["events", "findings", "volume", "runs"]
+Table = Literal["events", "findings", "volume", "runs", "rules"]
 Width = Literal["second", "minute", "hour"]
 # Rows that are in memory at a time.
 CHUNK: Final = 2_000
 
 
 # What one row of each is called in newline-delimited JSON, as ``analyze`` has it.
-TYPES: Final[dict[Table, str]] = {"events": "event", "findings": "finding", "volume": "volume", "runs": "run"}
+TYPES: Final[dict[Table, str]] = {
+    "events": "event",
+    "findings": "finding",
+    "volume": "volume",
+    "runs": "run",
+    "rules": "rule-change",
+}
 
 
 class Wanted(NamedTuple):
@@ -103,6 +120,15 @@ COLUMNS: Final[dict[Table, tuple[Column, ...]]] = {
         Column("checksum", "text"),
         Column("implementation", "text"),
         Column("authentic", "boolean"),
+    ),
+    "rules": (
+        Column("host", "text"),
+        Column("at", "time"),
+        Column("action", "text"),
+        Column("who", "text"),
+        Column("places", "list"),
+        Column("files", "list"),
+        Column("reason", "text"),
     ),
 }
 
@@ -205,6 +231,23 @@ def _runs(connection: Connection, wanted: Wanted) -> Iterator[Object]:
         }
 
 
+def _rules(connection: Connection, wanted: Wanted) -> Iterator[Object]:
+    table = RuleChangeRow.__table__.c
+    statement = select(RuleChangeRow.__table__).order_by(table.at, table.key)
+    # Whoever changes rules is no sensor, but has the name of a host as most sensors do.
+    if wanted.sensor is not None:
+        statement = statement.where(table.host == wanted.sensor)
+    for row in _stream(connection, _limited(statement, wanted._replace(sensor=None), table.at, table.at)):
+        change = row._mapping
+        yield {
+            "host": change[table.host],
+            "at": rfc3339(change[table.at]),
+            **{name: change[table[name]] for name in ("action", "who", "places")},
+            "files": [{"name": name, "sha256": digest} for name, digest in change[table.files]],
+            "reason": change[table.reason],
+        }
+
+
 def _volume(connection: Connection, wanted: Wanted) -> Iterator[Object]:
     row_type: type[Base] = {"second": SecondRow, "minute": MinuteRow, "hour": HourRow}[wanted.width]
     width = {"second": 1, "minute": MINUTE, "hour": HOUR}[wanted.width]
@@ -241,4 +284,5 @@ _READERS: Final[dict[Table, Callable[[Connection, Wanted], Iterator[Object]]]] =
     "findings": _findings,
     "volume": _volume,
     "runs": _runs,
+    "rules": _rules,
 }

@@ -4,6 +4,7 @@ import threading
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -24,6 +25,7 @@ from vrrpwatch.store.recent import Heartbeats, RecentVolume
 from vrrpwatch.store.status import SensorStatus, sensor_status
 from vrrpwatch.store.tables import EventRow, FindingRow, GroupRecord, SensorRow
 from vrrpwatch.store.writing import acknowledged, mark, noted, silenced
+from vrrpwatch.wire.values import IPAddress
 
 # A store may hold years: a screen shows the newest.
 MAX_EVENTS: Final = 10_000
@@ -41,8 +43,9 @@ class Fleet:
     """Implements :class:`vrrpwatch.core.news.View` over all sensors of the store at ``url``.
 
     Keys and segments have the sensor's name in front: ``berlin:eth0/10``.  :meth:`poll` asks the database, in whatever
-    thread calls it; everything else answers at once from what the last poll found.  A store has no packets,
-    neighbours, members or queriers: those are empty.  Raises :class:`StoreError` where there is no store.
+    thread calls it; everything else answers at once from what the last poll found.  A store has no jitter,
+    packets, neighbours or queriers: those are empty.  Of members it has the silent backups, of what multicast is for
+    the virtual routers.  Raises :class:`StoreError` where there is no store.
     """
 
     def __init__(self, url: str, *, clock: Callable[[], Instant], budget: float = _BUDGET) -> None:
@@ -73,6 +76,8 @@ class Fleet:
         self._findings: dict[str, Finding] = {}
         self._marks: dict[str, Mark] = {}
         self._origin: dict[str, tuple[str, str]] = {}
+        self._members: tuple[Member, ...] = ()
+        self._protocols: dict[tuple[str, str], str] = {}
         self._totals = Totals(0, 0, 0, 0, 0)
         self._dropped = 0
         self._now: Instant = 0
@@ -184,7 +189,7 @@ class Fleet:
         return ()
 
     def members(self) -> Sequence[Member]:
-        return ()
+        return self._members
 
     def queriers(self) -> Sequence[QuerierInfo]:
         return ()
@@ -281,9 +286,27 @@ class Fleet:
                 if before is None or finding.severity.rank > before.rank:
                     worst[finding.group] = finding.severity
         self._rows = {key: _row(group, worst.get(key)) for key, group in self._groups.items()}
+        self._members = tuple(
+            Member(group.key.segment, scope, listener.ip, listener.mac, listener.joined)
+            for group in self._groups.values()
+            if group.listeners and (scope := _multicast(group.key)) is not None
+            for listener in group.listeners
+        )
+        spoken: dict[tuple[str, str], set[str]] = {}
+        for key in self._groups:
+            spoken.setdefault((key.segment, key.scope), set()).add(key.protocol)
+        self._protocols = {flow: ",".join(sorted(protocols)) for flow, protocols in spoken.items()}
 
     def _read_volume(self, connection: Connection) -> None:
         read = self._volume.read(connection, self._names, self._now)
+        # What a flow is for is not in the store, but which virtual routers advertise to its destination is.
+        flows = [
+            flow._replace(protocol=protocol)
+            if (protocol := self._protocols.get((flow.segment, flow.destination), ""))
+            else flow
+            for flow in read.flows
+        ]
+        read = read._replace(flows=tuple(flows))
         with self._lock:
             self._volume = read
 
@@ -303,6 +326,14 @@ class Fleet:
 
 def _group(record: GroupRecord, sensor: str) -> GroupInfo:
     return group_of(key_of(record.key, sensor), record.info)
+
+
+def _multicast(key: GroupKey) -> IPAddress | None:
+    try:
+        return ip_address(key.scope)
+    except ValueError:
+        # Unicast, broadcast, or what only a sensor of another version knows.
+        return None
 
 
 def _row(group: GroupInfo, severity: Severity | None) -> GroupRow:

@@ -9,7 +9,7 @@ from vrrpwatch.store.connecting import writing
 from vrrpwatch.store.places import StoreError
 
 # The newest step; a store that has it needs no look at the others.
-HEAD: Final = "r0002"
+HEAD: Final = "r0003"
 # Its name tells whose it is where the database has other tables too.
 VERSION_TABLE: Final = "vrrpwatch_revision"
 _FOLDER: Final = Path(__file__).parent / "migrations"

@@ -10,7 +10,7 @@ from vrrpwatch.core.model import NANOSECONDS, Instant, Seconds, nanoseconds
 from vrrpwatch.store.connecting import existing, writing
 from vrrpwatch.store.migrating import require_current
 from vrrpwatch.store.places import Place, StoreError, trouble
-from vrrpwatch.store.tables import Base, EventRow, FindingRow, GroupRecord, RunRow, SensorRow
+from vrrpwatch.store.tables import Base, EventRow, FindingRow, GroupRecord, RuleChangeRow, RunRow, SensorRow
 from vrrpwatch.store.volume import Retention, old_volume
 
 # A transaction of this size takes some tenths of a second.
@@ -60,6 +60,7 @@ def _old(connection: Connection, keep: Keep, now: Instant) -> list[tuple[type[Ba
             (FindingRow, FindingRow.last < before),
             (RunRow, RunRow.last < before),
             (GroupRecord, GroupRecord.last < before),
+            (RuleChangeRow, RuleChangeRow.at < before),
         ]
     for sensor in connection.execute(select(SensorRow.id)).scalars():
         old += old_volume(connection, sensor, now // NANOSECONDS, keep.volume)

@@ -18,12 +18,16 @@ from vrrpwatch.store.tables import (
     GroupRecord,
     HourRow,
     MinuteRow,
+    RuleChangeRow,
     RunRow,
     SecondRow,
     SensorRow,
 )
 
-_TABLES: Final[tuple[type[Base], ...]] = (GroupRecord, EventRow, FindingRow, RunRow, SecondRow, MinuteRow, HourRow)
+_TABLES: Final[tuple[type[Base], ...]] = (
+    *(GroupRecord, EventRow, FindingRow, RunRow, RuleChangeRow),
+    *(SecondRow, MinuteRow, HourRow),
+)
 
 
 class SensorStatus(NamedTuple):

@@ -125,6 +125,21 @@ class RunRow(Base):
     __table_args__ = (Index(None, "last"),)
 
 
+class RuleChangeRow(Base):
+    """Something that was done to a host's firewall rules (:class:`vrrpwatch.core.rulechange.RuleChange`)."""
+
+    __tablename__ = "rule_changes"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int]
+    host: Mapped[str]
+    who: Mapped[str]
+    action: Mapped[str]
+    places: Mapped[list[Any]]
+    files: Mapped[list[Any]]
+    reason: Mapped[str]
+    __table_args__ = (Index(None, "at"),)
+
+
 class FlowRow(Base):
     """A multicast destination of a segment: what volume is counted for."""
 
