@@ -129,6 +129,22 @@ def test_syslog_by_tcp_counts_octets_and_waits_for_the_receiver_to_close() -> No
         syslog(host="127.0.0.1", port=port, transport="tcp").deliver(alert())
 
 
+def test_a_log_host_that_keeps_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOCATION_ID", "f00d")
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.create_connection(server.getsockname()):
+        # Nobody accepts, and there was room for one to wait.
+        sender = syslog(host="127.0.0.1", port=server.getsockname()[1], transport="tcp", timeout=0.2)
+        with pytest.raises(Retry) as failure:
+            sender.deliver(alert())
+    assert str(failure.value) == "127.0.0.1: no answer within 0.2 s (is its address in the unit's IPAddressAllow=?)"
+
+
+def test_a_log_daemon_that_reads_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("INVOCATION_ID", "f00d")
+    with datagrams(tmp_path / "log"), pytest.raises(Retry, match=r"log: timed out$"):
+        _fill(syslog(path=str(tmp_path / "log"), timeout=0.2))
+
+
 def fields(data: bytes) -> dict[str, str]:
     """Takes a native journal message apart, as systemd does: NAME, line break, length, value, line break."""
     found = {}
@@ -225,7 +241,7 @@ def test_without_a_reader_lines_wait_and_what_one_left_the_next_one_gets(tmp_pat
     sender.close()
 
 
-def _fill(sender: FifoSender) -> None:
+def _fill(sender: FifoSender | SyslogSender) -> None:
     for _ in range(5000):
         sender.deliver(changed())
 

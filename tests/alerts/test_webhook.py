@@ -1,6 +1,7 @@
 """Webhooks over the wire: TLS, tokens, what an answer means, and what never leaves in a header."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 from pathlib import Path
@@ -79,6 +80,26 @@ def test_the_environment_sends_nothing_elsewhere(monkeypatch: pytest.MonkeyPatch
         assert len(receiver.bodies) == 1
         deliver(WebhookSender(settings(url=receiver.url, proxy=f"http://127.0.0.1:{proxy.server_port}")), alert())
         assert proxy.paths == [receiver.url]
+
+
+@pytest.mark.parametrize(
+    ("invocation", "said"),
+    [
+        (None, "no answer within 0.2 s"),
+        ("f00d", "no answer within 0.2 s (is its address in the unit's IPAddressAllow=?)"),
+    ],
+)
+def test_a_service_says_what_may_keep_a_receiver_from_answering(
+    invocation: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+    if invocation is not None:
+        monkeypatch.setenv("INVOCATION_ID", invocation)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(Retry) as failure:
+            deliver(WebhookSender(settings(url=f"http://127.0.0.1:{port}/", timeout=0.2)), alert())
+    assert str(failure.value) == f"http://127.0.0.1:{port}/: {said}"
 
 
 def certificate(folder: Path) -> Path:

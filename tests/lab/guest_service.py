@@ -55,6 +55,10 @@ name = "receiver"
 type = "webhook"
 timeout = 1
 url_file = "{url_file}"
+[[sink]]
+name = "log host"
+type = "syslog"
+host = "{host}"
 """
 _SHOWN = "ActiveState,Result,NRestarts,MainPID,StatusText,WatchdogUSec,WatchdogTimestampMonotonic,ExecMainStatus"
 # Programs start slowly in a guest, so a look costs.
@@ -176,13 +180,14 @@ def begin(seen: dict[str, Any]) -> None:
 
 def reload(seen: dict[str, Any], receiver: Receiver) -> None:
     """With settings that are wrong, then with a receiver that the unit does not allow, until it does."""
-    ALERTS.write_text(_ALERTS + _RECEIVER.format(url_file=SECRET))
+    ALERTS.write_text(_ALERTS + _RECEIVER.format(url_file=SECRET, host=RECEIVER[0]))
     seen["broken reload"] = command("reload")
     said("the settings stay as they were")
-    ALERTS.write_text(_ALERTS + _RECEIVER.format(url_file=CREDENTIAL))
+    ALERTS.write_text(_ALERTS + _RECEIVER.format(url_file=CREDENTIAL, host=RECEIVER[0]))
     seen["reload"] = command("reload")
     said("settings read again")
     said("sink receiver: ")
+    said("sink log host: ")
     seen["refused"] = list(receiver.received)
     run("systemctl", "set-property", "--runtime", UNIT, f"IPAddressAllow={RECEIVER[0]}")
     until(lambda: bool(receiver.received), "the receiver's alert")

@@ -93,6 +93,9 @@ def test_a_reload_takes_new_settings_or_leaves_the_old(seen: Seen) -> None:
 
 def test_it_reaches_no_address_that_the_unit_does_not_name(seen: Seen) -> None:
     assert seen["refused"] == []
+    why = "(is its address in the unit's IPAddressAllow=?)"
+    assert any(f": no answer within 1 s {why}; 1 to be told" in line for line in seen["log"])
+    assert any(f": Operation not permitted {why}; 1 to be told" in line for line in seen["log"])
     assert seen["received"] == "auth-cleartext", f"the secret of {CREDENTIAL} was not used"
 
 

@@ -1,5 +1,6 @@
 """What every sender has in common, and how it says that a delivery failed."""
 
+import os
 from typing import Protocol
 
 from vrrpwatch.alerts.alert import Alert
@@ -16,6 +17,19 @@ class Retry(Exception):  # noqa: N818  # it is what to do, not what went wrong
     def __init__(self, reason: str, after: Seconds = 0.0) -> None:
         super().__init__(reason)
         self.after = after
+
+
+def unanswered(timeout: Seconds) -> str:
+    """Why it failed where another host kept silent."""
+    return f"no answer within {timeout:g} s{perhaps_denied()}"
+
+
+def perhaps_denied() -> str:
+    """What else to look at, in a service: the unit's IPAddressDeny= drops packets unseen (systemd.resource-control(5)).
+
+    ``INVOCATION_ID`` says that it is one (systemd.exec(5)).
+    """
+    return " (is its address in the unit's IPAddressAllow=?)" if "INVOCATION_ID" in os.environ else ""
 
 
 class Refused(Exception):  # noqa: N818

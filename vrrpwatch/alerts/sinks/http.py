@@ -10,7 +10,7 @@ import httpx
 
 from vrrpwatch import __version__
 from vrrpwatch.alerts.settings import Http
-from vrrpwatch.alerts.sinks.base import Refused, Retry, SinkError
+from vrrpwatch.alerts.sinks.base import Refused, Retry, SinkError, unanswered
 from vrrpwatch.core.model import Seconds
 from vrrpwatch.wire.text import safe_text
 
@@ -52,8 +52,8 @@ class Poster:
             self._runner = asyncio.Runner()
         try:
             status, after = self._runner.run(self._exchange(body))
-        except TimeoutError:
-            raise Retry(f"{self._shown}: no answer within {self._timeout:g} s") from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise Retry(f"{self._shown}: {unanswered(self._timeout)}") from None
         except asyncio.CancelledError:
             raise Retry(f"{self._shown}: interrupted") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

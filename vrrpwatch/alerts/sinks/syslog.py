@@ -1,5 +1,6 @@
 """Alerts as syslog messages: as syslog(3) writes them to the local socket, or RFC 5424 to a host by UDP or TCP."""
 
+import errno
 import os
 import socket
 import time
@@ -8,7 +9,7 @@ from typing import Final
 
 from vrrpwatch.alerts.alert import Alert
 from vrrpwatch.alerts.settings import Syslog
-from vrrpwatch.alerts.sinks.base import Plain, Retry
+from vrrpwatch.alerts.sinks.base import Plain, Retry, perhaps_denied, unanswered
 from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import NANOSECONDS, Instant, Severity
 from vrrpwatch.wire.text import safe_text
@@ -46,7 +47,16 @@ class SyslogSender(Plain):
                 self._tcp(settings.host, message)
         except OSError as error:
             where = settings.host or settings.path or LOCAL
-            raise Retry(f"{where}: {error.strerror or error}") from None
+            raise Retry(f"{where}: {self._reason(error)}") from None
+
+    def _reason(self, error: OSError) -> str:
+        if self._settings.host is not None:
+            if isinstance(error, TimeoutError):
+                return unanswered(self._settings.timeout)
+            # Datagrams that a firewall of this host holds back are refused to their sender.
+            if error.errno == errno.EPERM:
+                return f"{error.strerror}{perhaps_denied()}"
+        return error.strerror or str(error)
 
     def _local(self, path: Path, message: bytes) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
