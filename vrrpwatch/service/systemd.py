@@ -24,8 +24,9 @@ class Supervisor:
 
     def ready(self) -> None:
         if self.watchdog is not None:
-            # From now on the watchdog ends with SIGABRT what hangs: where it hung is to stand in the log.
-            faulthandler.enable()
+            # From now on the watchdog ends with SIGABRT what hangs: where it hung is to stand in the log.  The loop's
+            # thread gets the signal; others may run on meanwhile, and to read a stack that changes ends in a crash.
+            faulthandler.enable(all_threads=False)
         self._tell("READY=1")
 
     def reloading(self, monotonic_us: int) -> None:
