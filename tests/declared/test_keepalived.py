@@ -73,7 +73,7 @@ def test_an_instance_keeps_what_the_file_says(tmp_path: Path) -> None:
     assert (found.virtual_interface.name, found.virtual_interface.mac) == ("vrrp7", "02:00:5e:00:01")
     assert (found.dont_track_primary, found.track_src_ip, found.strict, found.accept) == (True, True, False, False)
     assert (found.preempt, found.preempt_delay, found.smtp_alert) == (None, 4.12, True)
-    assert found.garp == Garp(master_delay=2, lower_prio_repeat=3)
+    assert found.garp == Garp(master_delay=2, lower_prio_repeat=3, extra_if=100, extra_if_all=True)
     assert found.old_unicast_checksum == "never"
     assert found.notify["notify"].command == ("/etc/k/notify.sh", "a b")
     assert (found.notify["notify"].user, found.notify["notify"].group) == ("nobody", "nogroup")
@@ -100,6 +100,7 @@ def test_global_definitions(tmp_path: Path) -> None:
             vrrp_mcast_group6 ff02::200
             vrrp_garp_master_refresh 60
             vrrp_garp_interval 0.001
+            vrrp_vmac_garp_intvl 90
             vrrp_strict
             vrrp_iptables in out
             nftables
@@ -126,7 +127,7 @@ def test_global_definitions(tmp_path: Path) -> None:
     assert declared.notes == ()
     assert (found.router_id, found.vrrp_version, found.strict) == ("here", 3, True)
     assert (found.mcast_group4, found.mcast_group6) == (ip_address("224.0.0.200"), ip_address("ff02::200"))
-    assert (found.garp.master_refresh, found.garp_interval) == (60, 0.001)
+    assert (found.garp.master_refresh, found.garp_interval, found.garp.extra_if) == (60, 0.001, 90)
     assert (found.iptables, found.nftables) == (("in", "out"), ())
     daemon = found.sync_daemon
     assert daemon is not None

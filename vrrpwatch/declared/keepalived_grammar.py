@@ -184,18 +184,8 @@ PUBLIC: Final[Mapping[str, frozenset[str]]] = {
 # And this wherever it was misplaced.
 MISPLACED: Final = "auth_pass"
 
-# Spellings that keepalived still takes, and what its manual calls them.
+# Spellings that keepalived still takes of what has a value of its own, and what its manual calls them.
 SYNONYMS: Final[Mapping[str, str]] = {
-    "vrrp_track_file": "track_file",
-    "neighbour_ip": "neighbor_ip",
-    "lvs_flush_onstop": "lvs_flush_on_stop",
     "vrrp_vmac_garp_intvl": "vrrp_garp_extra_if",
     "vmac_garp_intvl": "garp_extra_if",
-    "lvs_process_name": "checker_process_name",
-    "vrrp_rlimit_rtime": "vrrp_rlimit_rttime",
-    "checker_rlimit_rtime": "checker_rlimit_rttime",
-    "bfd_rlimit_rtime": "bfd_rlimit_rttime",
-    "enable_snmp_keepalived": "enable_snmp_vrrp",
-    "lvs_sched": "lb_algo",
-    "lvs_method": "lb_kind",
 }

@@ -77,9 +77,18 @@ _GARP: Final[dict[str, Callable[[Statement, Notes], float | None]]] = {
 
 def garp(statement: Statement, prefix: str, known: Garp, notes: Notes) -> Garp | None:
     """``known`` with what a ``garp_…`` statement says; ``None`` for any other statement."""
-    field = statement.keyword.removeprefix(prefix)
+    keyword = canonical(statement.keyword)
+    field = keyword.removeprefix(prefix)
+    if keyword == field:
+        return None
+    if field == "extra_if":
+        every = statement.arguments[:1] == ("all",)
+        words = (statement.keyword, *statement.arguments[1:]) if every else statement.words
+        # Up to a day (keepalived.conf(5)).
+        delay = seconds(statement._replace(words=words), notes, 0, 86_400)
+        return known if delay is None else known._replace(extra_if=delay, extra_if_all=every)
     parse = _GARP.get(field)
-    if not statement.keyword.startswith(prefix) or parse is None:
+    if parse is None:
         return None
     value: Any = parse(statement, notes)
     return known if value is None else known._replace(**{field: value})

@@ -85,7 +85,10 @@ class Authentication(NamedTuple):
 
 
 class Garp(NamedTuple):
-    """Gratuitous ARP and unsolicited NA: delays and refresh in seconds, repeats as numbers of messages."""
+    """Gratuitous ARP and unsolicited NA: delays and refresh in seconds, repeats as numbers of messages.
+
+    ``extra_if`` is how often, in seconds, they go out of the addresses' other interfaces: of macvlans, or of all.
+    """
 
     master_delay: float | None = None
     master_repeat: int | None = None
@@ -93,6 +96,8 @@ class Garp(NamedTuple):
     master_refresh_repeat: int | None = None
     lower_prio_delay: float | None = None
     lower_prio_repeat: int | None = None
+    extra_if: float | None = None
+    extra_if_all: bool = False
 
 
 class SyncDaemon(NamedTuple):
