@@ -192,6 +192,7 @@ def test_prune_deletes_what_is_older(run: Run, url: str, engine: Engine, monkeyp
         "findings: 1 would be deleted",
         "runs: 1 would be deleted",
         "groups: 1 would be deleted",
+        "rule_changes: 0 would be deleted",
         "volume_seconds: 0 would be deleted",
         "volume_minutes: 1 would be deleted",
     ]

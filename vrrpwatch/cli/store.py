@@ -143,7 +143,9 @@ def prune(
 
 @store.command(short_help="Write a table for other programs.")
 @_store
-@click.option("--table", type=click.Choice(["events", "findings", "volume", "runs"]), required=True, help="What.")
+@click.option(
+    "--table", type=click.Choice(["events", "findings", "volume", "runs", "rules"]), required=True, help="What."
+)
 @click.option(
     "--output",
     type=click.Choice(["ndjson", "csv", "parquet"]),
@@ -174,7 +176,7 @@ def export(
     until: "Instant | None",
     per: "Width",
 ) -> None:
-    """Write events, findings, volume or runs in order of time. TIME is as in 2026-01-31 or 2026-01-31T12:00:00Z."""
+    """Write events, findings, volume, runs or changes of firewall rules in order of time. TIME is as in 2026-01-31 or 2026-01-31T12:00:00Z."""
     from vrrpwatch.store.exporting import COLUMNS, TYPES, Wanted, rows
     from vrrpwatch.store.formats import write_csv, write_ndjson, write_parquet
 
