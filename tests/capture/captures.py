@@ -1,11 +1,13 @@
 """Small captures of routers that advertise, written to files: what the tests of whole sessions read."""
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.capture.files import enhanced, interface, option, pcap_header, record, section, statistics
 from tests.capture.frames import VRRP2, ethernet, ipv4
+from vrrpwatch.capture.pcapng import COMPLETE
 from vrrpwatch.capture.session import Options, Outcome, analyse
 
 SECOND = 10**9
@@ -49,6 +51,15 @@ def pcapng(sent: Iterable[Sent], name: bytes | None = b"eth0", lost: tuple[float
         for at, dropped in ((before, 0), (after, count)):
             blocks += statistics(0, (START + round(at * SECOND)) // 1000, option(5, dropped.to_bytes(8, "little")))
     return blocks
+
+
+def complete(blocks: bytes, until: float, *, ours: bool = True) -> bytes:
+    """``blocks`` of :func:`pcapng`, and one that says how far they are complete, in our words or without."""
+    ticks = (START + round(until * SECOND)) // 1000
+    options = option(3, struct.pack("<II", ticks >> 32, ticks & 0xFFFFFFFF))
+    if ours:
+        options += option(1, COMPLETE + str(len(blocks)).encode())
+    return blocks + statistics(0, ticks, options)
 
 
 def write(folder: Path, name: str, content: bytes) -> str:

@@ -110,6 +110,7 @@ class Read:
     interfaces: tuple[Interface, ...]
     dropped: tuple[int | None, ...]
     damage: str | None
+    until: int | None
 
     @property
     def frames(self) -> np.ndarray[tuple[int], np.dtype[np.void]]:
@@ -189,6 +190,7 @@ def read(
         reader.interfaces,
         reader.dropped,
         reader.damage,
+        reader.until,
     )
 
 

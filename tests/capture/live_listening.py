@@ -87,7 +87,7 @@ def heard(sniffer: Sniffer, until: Callable[[int], bool] | None = None) -> Heard
             sniffer.stop()
         assert time.monotonic() < deadline, "waited in vain"
     facts = (reader.format, reader.packets, reader.bytes, reader.interfaces, reader.dropped, reader.damage)
-    return Heard(tuple(batches), files.Read(tuple(batches) or _none(reader), *facts))
+    return Heard(tuple(batches), files.Read(tuple(batches) or _none(reader), *facts, reader.until))
 
 
 def _none(reader: CaptureReader) -> tuple[Batch, ...]:

@@ -16,6 +16,7 @@ from tests.capture.captures import (
     START,
     Sent,
     beats,
+    complete,
     outcome,
     pcap,
     pcapng,
@@ -132,6 +133,54 @@ def test_one_interface_captured_to_several_files_at_once_is_whole(tmp_path: Path
     whole = outcome(write(tmp_path, "whole.pcapng", pcapng(FAILOVER)))
     assert anywhere(outcome(*paths[::-1]).analysis) == anywhere(whole.analysis)
     assert segments(whole) == ["eth0"]
+
+
+def ends(*captures: bytes, folder: Path, workers: int = 1) -> list[tuple[str, str, float]]:
+    """The masters that were lost, by segment, in captures ``eth1.pcapng`` and so on that belong to no rotation."""
+    names = ("one", "two", "three")
+    paths = [write(folder, f"{name}.pcapng", content) for name, content in zip(names, captures, strict=False)]
+    found = outcome(*paths, workers=workers).analysis
+    assert all(source.last is not None and source.last < START + 20 * 10**9 for source in found.sources)
+    return [
+        (event.group.segment, str(event.old), (event.at - START) / 10**9)
+        for event in found.events
+        if event.kind == "master-lost"
+    ]
+
+
+def test_silence_up_to_where_a_recording_says_that_it_ends_is_known(tmp_path: Path) -> None:
+    sent = pcapng(beats(10))
+    # The last one is sent at 9 s, and no backup waits for longer than 3 x 1 s + 1 s.
+    assert ends(sent, folder=tmp_path) == []
+    assert ends(complete(sent, 13.0), folder=tmp_path) == [("eth0", "10.0.0.1", 13.0)]
+    assert ends(complete(sent, 12.999), folder=tmp_path) == []
+    # What was put behind it counts as well: 9.5 s + 4 s have not passed.
+    assert ends(complete(sent, 13.0) + pcapng(beats(1, 9.5)), folder=tmp_path) == []
+
+
+def test_where_others_say_that_a_capture_ends_packets_may_be_missing(tmp_path: Path) -> None:
+    assert ends(complete(pcapng(beats(10)), 60.0, ours=False), folder=tmp_path) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_of_several_captures_the_silence_is_known_that_all_of_them_hold(workers: int, tmp_path: Path) -> None:
+    one, two = pcapng(beats(10), b"eth0"), pcapng(beats(11, 0.5, OTHER_ROUTER), b"eth1")
+    assert ends(complete(one, 60.0), two, folder=tmp_path, workers=workers) == []
+    # 9 s + 4 s have passed, 10.5 s + 4 s have not.
+    assert ends(complete(one, 60.0), complete(two, 14.0), folder=tmp_path, workers=workers) == [
+        ("eth0", "10.0.0.1", 13.0)
+    ]
+    assert ends(complete(one, 60.0), complete(two, 20.0), folder=tmp_path, workers=workers) == [
+        ("eth0", "10.0.0.1", 13.0),
+        ("eth1", "10.0.0.2", 14.5),
+    ]
+
+
+def test_a_rotation_ends_where_its_last_file_does(tmp_path: Path) -> None:
+    first = write(tmp_path, "w-000001.pcapng", pcapng(beats(10)))
+    second = write(tmp_path, "w-000002.pcapng", complete(pcapng(beats(5, 10.0)), 30.0))
+    events = outcome(second, first).analysis.events
+    assert [(event.kind, event.at - START) for event in events][1:] == [("master-lost", 18 * 10**9)]
 
 
 def test_silence_during_a_loss_is_no_lost_master(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files of a live stream: rotation, numbers, and what happens when there is no room."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,56 @@ def test_one_file_holds_the_stream(tmp_path: Path) -> None:
     assert path.read_bytes() == HEADER + ETH0 + packet(0) + packet(1) + ETH1 + packet(2, 1)
     writer.close()
     assert writer.current == str(path)
+
+
+def test_it_ends_with_how_far_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "w.pcapng"
+    writer = Writer(str(path))
+    begin(writer)
+    writer.blocks(memoryview(packet(0) + packet(1)))
+    writer.header(ETH1)
+    writer.end(START + 7 * SECOND + 1)
+    writer.close()
+    data = path.read_bytes()
+    assert data == HEADER + ETH0 + packet(0) + packet(1) + ETH1 + data[len(HEADER + ETH0 + ETH1) + 2 * SIZE :]
+    read = files.read(data)
+    assert (read.until, read.packets, read.dropped, read.damage) == (START + 7 * SECOND + 1, 2, (None, None), None)
+    # Whoever takes anything out of it, or adds to it, does not know how far it is complete.
+    start = len(HEADER + ETH0)
+    for changed in (data[:start] + data[start + SIZE :], data[:start] + packet(0) + data[start:], data[: -SIZE // 2]):
+        assert files.read(changed).until is None
+    # As little as where one was put behind another.
+    assert files.read(data + HEADER + ETH0 + packet(9)).until == START + 7 * SECOND + 1
+
+
+@pytest.mark.skipif(shutil.which("capinfos") is None or shutil.which("tshark") is None, reason="needs tshark")
+def test_others_understand_where_it_ends(tmp_path: Path) -> None:
+    path, part = tmp_path / "w.pcapng", tmp_path / "part.pcapng"
+    writer = Writer(str(path))
+    begin(writer)
+    writer.blocks(memoryview(packet(0) + packet(1)))
+    writer.end(START + 7 * SECOND)
+    writer.close()
+    told = subprocess.run(["capinfos", "-c", str(path)], capture_output=True, check=True, text=True)
+    assert "Number of packets:   2" in told.stdout
+    # Read twice, what is chosen is written with the statistics of the whole.
+    choose = ["tshark", "-2", "-r", str(path), "-Y", "frame.number == 1", "-w", str(part)]
+    subprocess.run(choose, capture_output=True, check=True)
+    read = files.read(part.read_bytes())
+    assert (read.packets, read.until) == (1, None)
+
+
+def test_only_the_last_file_of_a_rotation_ends_the_stream(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_seconds=10)
+    begin(writer)
+    for at in (0, 11, 12):
+        writer.blocks(memoryview(packet(at)))
+    writer.end(START + 15 * SECOND)
+    writer.close()
+    assert [files.read((tmp_path / name).read_bytes()).until for name in listed(tmp_path)] == [
+        None,
+        START + 15 * SECOND,
+    ]
 
 
 def test_a_capture_without_packets_names_its_interfaces(tmp_path: Path) -> None:
@@ -183,6 +234,9 @@ def test_a_full_disk_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     writer.blocks(memoryview(packet(3, 1)))
     assert path.read_bytes() == whole + ETH1 + packet(3, 1)
     assert alarms[1:] == [f"{path}: is written again; 176 bytes are missing in all"]
+    # Nobody can say of it that all is in it.
+    writer.end(START + 9 * SECOND)
+    assert path.read_bytes() == whole + ETH1 + packet(3, 1)
     writer.close()
 
 

@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 import pytest
 
+from tests.capture.captures import START, beats, complete, pcapng, write
 from vrrpwatch.capture.naming import Names
 from vrrpwatch.capture.session import Options, analyse
 from vrrpwatch.core.analysis import Analysis
@@ -76,6 +77,16 @@ def test_every_moment_can_be_looked_at(captures: Path) -> None:
         for row in view.rows():
             assert view.group(row.key) is not None
     assert packets == sorted(packets)
+    recording.close()
+
+
+def test_it_plays_on_to_where_it_says_that_it_ends(tmp_path: Path) -> None:
+    recording, whole = recorded(Path(write(tmp_path, "eth0.pcapng", complete(pcapng(beats(10)), 20.0))))
+    assert recording.last == START + 20 * NANOSECONDS
+    for seconds, kinds in ((12.9, ["master-appeared"]), (1e6, ["master-appeared", "master-lost"])):
+        to(recording, seconds)
+        assert [event.kind for event in recording.view.events()] == kinds
+    assert list(recording.view.events()) == list(whole.events)
     recording.close()
 
 

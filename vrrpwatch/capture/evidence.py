@@ -71,6 +71,9 @@ class Evidence:
         while self._held > self._size and len(self._chunks) > 1:
             self._held -= len(self._chunks.popleft().blocks) + OVERHEAD
 
+    def end(self, until: Instant) -> None:
+        """What is kept are stretches, which say nothing of the end."""
+
     def keep(self, finding: str, first: Instant, last: Instant) -> None:
         """Asks for a file ``FINDING.pcapng`` with what came from BEFORE ``first`` to AFTER ``last``, once a finding.
 

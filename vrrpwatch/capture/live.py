@@ -60,6 +60,10 @@ class Sink(Protocol):
         """Packets, and statistics of interfaces."""
         ...
 
+    def end(self, until: Instant) -> None:
+        """The stream is over, and whatever passed before ``until`` was in it."""
+        ...
+
 
 class Sniffer:
     """Frames of some interfaces, or of all with ``any``, as a :class:`~vrrpwatch.capture.files.Stream` of pcapng.
@@ -128,7 +132,7 @@ class Sniffer:
         os.set_blocking(self._waker, False)
         self._changes: Changes | None = None
         self._wakes = 0
-        self._stopping = self._last = self._closed = False
+        self._stopping = self._last = self._ended = self._closed = False
         self._began: Instant = 0
         self._apart = 0
         self._followed: Instant = 0
@@ -225,6 +229,10 @@ class Sniffer:
                     sink.blocks(output[:count])
                 return count if output is view else self._hand_over(output[:count], view)
             if not self._pending and self._last and self.idle():
+                if not self._ended:
+                    self._ended = True
+                    for sink in self._sinks:
+                        sink.end(self.settled_until)
                 return 0
             while not self._pending and not self.ready():
                 pass

@@ -4,13 +4,19 @@ import platform
 import struct
 
 from vrrpwatch import __version__
-from vrrpwatch.capture.pcapng import BYTE_ORDER_MAGIC, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, SECTION_HEADER
+from vrrpwatch.capture.pcapng import (
+    BYTE_ORDER_MAGIC,
+    COMPLETE,
+    INTERFACE_DESCRIPTION,
+    INTERFACE_STATISTICS,
+    SECTION_HEADER,
+)
 
 # LINKTYPE_ETHERNET and LINKTYPE_LINUX_SLL (https://www.tcpdump.org/linktypes.html).
 ETHERNET, LINUX_SLL = 1, 113
 _OS, _USER_APPLICATION = 3, 4
 _IF_NAME, _IF_TSRESOL = 2, 9
-_ISB_IFDROP = 5
+_OPT_COMMENT, _ISB_ENDTIME, _ISB_IFDROP = 1, 3, 5
 # if_tsresol: a power of ten.
 _NANOSECONDS = 9
 
@@ -32,6 +38,16 @@ def interface_statistics(number: int, at: int, dropped: int) -> bytes:
     """Says that interface ``number`` had lost ``dropped`` packets in all at ``at`` (nanoseconds since the epoch)."""
     body = struct.pack("=III", number, at >> 32, at & 0xFFFFFFFF)
     return _block(INTERFACE_STATISTICS, body + _option(_ISB_IFDROP, struct.pack("=Q", dropped)) + _option(0, b""))
+
+
+def end_of_capture(number: int, until: int, begins: int) -> bytes:
+    """Says that a file holds all up to ``until`` (nanoseconds), in a block for interface ``number`` at byte ``begins``.
+
+    No packet follows in the file.
+    """
+    time = struct.pack("=II", until >> 32, until & 0xFFFFFFFF)
+    options = _option(_ISB_ENDTIME, time) + _option(_OPT_COMMENT, COMPLETE + str(begins).encode())
+    return _block(INTERFACE_STATISTICS, struct.pack("=I", number) + time + options + _option(0, b""))
 
 
 class Baselines:

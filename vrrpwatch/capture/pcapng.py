@@ -24,11 +24,16 @@ MAX_BLOCK_SIZE = 16 << 20
 # A name is shown to people; Linux names an interface in 15 octets, Windows in some 60.
 MAX_NAME = 128
 MAX_OPTIONS = 1000
+# No file has a length of more.
+MAX_DIGITS = 20
 # The finest power of ten whose ticks a nanosecond fit 63 bits.
 FINEST_DECIMAL = 27
 
 _IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
-_ISB_IFDROP, _ISB_OSDROP = 5, 7
+_OPT_COMMENT, _ISB_ENDTIME, _ISB_IFDROP, _ISB_OSDROP = 1, 3, 5, 7
+# What our own last block says in a comment, before its number.  Who takes packets out of a file moves the block, and
+# with it goes the claim; of others' isb_endtime nobody knows what was taken out since, or was still in their buffers.
+COMPLETE = b"complete up to isb_endtime; this block begins at byte "
 
 _LAST_INSTANT = (1 << 62) - 1
 
@@ -50,12 +55,15 @@ class Clock(NamedTuple):
 class Statistics(NamedTuple):
     """What an interface statistics block says; ``dropped`` counts from the start of the capture, ``None``: not said.
 
-    ``ticks`` is its time in the interface's own units.
+    ``ticks`` is its time in the interface's own units, ``end`` that of the capture's end and ``begins`` where the block
+    is in the file that is complete up to then (``None``: not said).
     """
 
     interface: int
     ticks: int
     dropped: int | None
+    end: int | None = None
+    begins: int | None = None
 
 
 def byte_order(block: bytes) -> ByteOrder | None:
@@ -106,12 +114,22 @@ def clock(resolution: int, offset: int) -> Clock:
 def statistics(body: bytes, order: ByteOrder) -> Statistics:
     """An interface statistics block, from its interface number on to the end of its options."""
     dropped: int | None = None
+    end: int | None = None
+    begins: int | None = None
     for code, value in _options(body[12:], order):
         if code in (_ISB_IFDROP, _ISB_OSDROP) and len(value) == 8:
             dropped = (dropped or 0) + int.from_bytes(value, order)
-    # The two halves of the time are words of their own.
-    ticks = int.from_bytes(body[4:8], order) << 32 | int.from_bytes(body[8:12], order)
-    return Statistics(int.from_bytes(body[:4], order), ticks, dropped)
+        elif code == _ISB_ENDTIME and len(value) == 8:
+            end = _ticks(value, order)
+        elif code == _OPT_COMMENT and value.startswith(COMPLETE):
+            number = value.removeprefix(COMPLETE)
+            begins = int(number) if number.isdigit() and len(number) < MAX_DIGITS else None
+    return Statistics(int.from_bytes(body[:4], order), _ticks(body[4:12], order), dropped, end, begins)
+
+
+def _ticks(data: bytes, order: ByteOrder) -> int:
+    """A time, whose two halves are words of their own."""
+    return int.from_bytes(data[:4], order) << 32 | int.from_bytes(data[4:], order)
 
 
 def _options(data: bytes, order: ByteOrder) -> Iterator[tuple[int, bytes]]:

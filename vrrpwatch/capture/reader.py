@@ -10,6 +10,7 @@ from vrrpwatch.capture.errors import CaptureError, DamageError
 from vrrpwatch.capture.files import Source, Stream, open_capture
 from vrrpwatch.capture.sections import Sections
 from vrrpwatch.core.frames import Batch, Interface, Kind
+from vrrpwatch.core.model import Instant
 
 # The link types that the scan takes apart (https://www.tcpdump.org/linktypes.html).
 LINK_TYPES = frozenset((0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 276))
@@ -39,7 +40,8 @@ class CaptureReader:
 
     ``format`` (``"pcap"`` or ``"pcapng"``) is known once the first batch is out; ``packets``, ``bytes`` (original
     lengths), ``interfaces``, ``dropped`` (packets that the capture says it lost, per interface; ``None``: it does not
-    say) and ``damage`` (one line, with the byte offset, for a cut or broken capture) at the end.
+    say), ``until`` (the instant up to which it is complete; ``None``: up to its last packet as far as is known) and
+    ``damage`` (one line, with the byte offset, for a cut or broken capture) at the end.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class CaptureReader:
         self.bytes = 0
         self.interfaces: tuple[Interface, ...] = ()
         self.dropped: tuple[int | None, ...] = ()
+        self.until: Instant | None = None
         self.damage: str | None = None
         self._input = stream
         self._source: Source | None = None
@@ -139,6 +142,7 @@ class CaptureReader:
         yield self._take()
         self.interfaces = tuple(self._sections.interfaces)
         self.dropped = self._sections.dropped()
+        self.until = self._sections.until
         if self.packets and all(interface.linktype not in LINK_TYPES for interface in self.interfaces):
             raise CaptureError(self._unknown_link(self.interfaces[0].linktype))
 
@@ -222,7 +226,7 @@ class CaptureReader:
         block = bytes(view[position : position + total])
         if int.from_bytes(block[-4:], self._sections.order) != total:
             raise DamageError("a block whose two lengths differ")
-        self._sections.block(kind, block)
+        self._sections.block(kind, block, self.offset)
         self._position += total
         return True
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import PurePath
 
 from vrrpwatch.capture.naming import stem, uncompressed
+from vrrpwatch.core.model import Instant
 
 _DIGITS = re.compile(r"\d+")
 Members = tuple[int, ...]
@@ -46,6 +47,20 @@ class Streams:
             parts[marks[position][column]].append(position)
         self._members.remove(members)
         self._members.extend(tuple(positions) for positions in parts.values())
+
+    def complete(self, last: Sequence[Instant | None], until: Sequence[Instant | None]) -> Instant | None:
+        """Up to when all streams are complete, if that is later than their last packets.
+
+        Of each capture: its ``last`` packet's instant, and ``until`` when it says that it is complete.
+        """
+        ends = []
+        for members in self._members:
+            said = [(at, True) for position in members if (at := until[position]) is not None]
+            heard = [(at, False) for position in members if (at := last[position]) is not None]
+            if said or heard:
+                ends.append(max(said + heard))
+        end, is_said = min(ends, default=(0, False))
+        return end if is_said else None
 
     def names(self) -> list[str]:
         """The name of each capture's stream; parts of what looked like one rotation never share a name."""

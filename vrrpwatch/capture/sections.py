@@ -21,6 +21,8 @@ class Sections:
         self._reported: dict[int, int] = {}
         self._noted: dict[int, int] = {}
         self._began: int | None = None
+        # Up to when the capture says that it is complete, where it can be believed.
+        self.until: int | None = None
 
     def dropped(self) -> tuple[int | None, ...]:
         """How many packets each interface lost; ``None`` where the capture does not say."""
@@ -50,15 +52,15 @@ class Sections:
             self._clock_words[position] = word
         self._storage.scanner.add_interface()
 
-    def block(self, kind: int, block: bytes) -> None:
-        """Takes one whole block; raises :class:`DamageError` where it contradicts itself."""
+    def block(self, kind: int, block: bytes, offset: int) -> None:
+        """Takes one whole block, which begins at ``offset``; raises :class:`DamageError` if it contradicts itself."""
         if kind == pcapng.SECTION_HEADER:
             self._section = len(self.interfaces)
             self._storage.scanner.open_section(self.order == "big", self._section)
         elif kind == pcapng.INTERFACE_DESCRIPTION:
             self.add(*pcapng.interface(block[8:-4], self.order))
         elif kind == pcapng.INTERFACE_STATISTICS:
-            self._statistics(pcapng.statistics(block[8:-4], self.order))
+            self._statistics(pcapng.statistics(block[8:-4], self.order), offset)
         else:
             self.pass_over(kind)
 
@@ -67,10 +69,12 @@ class Sections:
         if kind in pcapng.NUMBERED:
             self._storage.scanner.pass_number()
 
-    def _statistics(self, said: pcapng.Statistics) -> None:
+    def _statistics(self, said: pcapng.Statistics, offset: int) -> None:
         index = self._section + said.interface
         if index >= len(self.interfaces):
             raise DamageError("statistics of an interface that was not described")
+        if said.end is not None and said.begins == offset:
+            self.until = self._storage.scanner.instant(index * scan.INTERFACE_WORDS, said.end)
         if said.dropped is None:
             return
         at = self._storage.scanner.instant(index * scan.INTERFACE_WORDS, said.ticks)

@@ -193,6 +193,11 @@ class _Sitting:
                     feeds.append(Feed(source, self._session.starts[source], batches))
                 for batch in merged(feeds, rotations):
                     interrupts.whole(self.engine.feed, batch)
+                until = self._session.streams.complete(
+                    [source.last for source in self._sources], [source.facts.until for source in self._sources]
+                )
+                if until is not None:
+                    interrupts.whole(self.engine.tick, until)
             except KeyboardInterrupt:
                 interrupted = True
         infos = [self._info(source) for source in range(len(self._sources))]

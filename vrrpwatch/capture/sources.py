@@ -18,13 +18,17 @@ PEEK_BYTES = 1 << 16
 
 
 class Facts(NamedTuple):
-    """What is known of a capture so far, and at its end: ``damage`` is a line without the path."""
+    """What is known of a capture so far, and at its end: ``damage`` is a line without the path.
+
+    ``until`` is when it says it ends, all up to then being in it.
+    """
 
     format: str
     interfaces: tuple[Interface, ...]
     dropped: tuple[int | None, ...]
     damage: str | None
     consumed: int
+    until: Instant | None = None
 
 
 Told = Callable[[int, Facts], None]
@@ -107,4 +111,4 @@ def told_batches(reader: CaptureReader) -> Iterator[tuple[Batch | None, Facts]]:
 
 def _facts(reader: CaptureReader, interfaces: tuple[Interface, ...]) -> Facts:
     damage = reader.damage.removeprefix(f"{reader.path}: ") if reader.damage is not None else None
-    return Facts(reader.format, interfaces, reader.dropped, damage, reader.consumed)
+    return Facts(reader.format, interfaces, reader.dropped, damage, reader.consumed, reader.until)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vrrpwatch.capture.errors import CaptureError
-from vrrpwatch.capture.live_blocks import Baselines, is_statistics
+from vrrpwatch.capture.live_blocks import Baselines, end_of_capture, is_statistics
 from vrrpwatch.core.model import Instant
 from vrrpwatch.core.notice import Notice
 
@@ -59,6 +59,8 @@ class Writer:
         self._descriptor: int | None = None
         self._size = 0
         self._used = False
+        # Whether nothing is missing in the file at hand.
+        self._whole = True
         self._began: Instant | None = None
         self._baselines = Baselines()
         self._rotates = rotate_bytes is not None or rotate_seconds is not None
@@ -105,6 +107,12 @@ class Writer:
             else:
                 self._end()
 
+    def end(self, until: Instant) -> None:
+        """The file at hand holds all that passed from its beginning to ``until``: its last block says so."""
+        if self._whole and len(self._headers) > 1:
+            self._put(memoryview(b""))
+            self._put(memoryview(end_of_capture(0, until, self._size)))
+
     def close(self) -> None:
         """Ends the file at hand."""
         self._end()
@@ -146,6 +154,7 @@ class Writer:
         self._baselines = Baselines()
         self._size = 0
         self._used = False
+        self._whole = True
         self._began = None
 
     def _end(self) -> None:
@@ -169,6 +178,7 @@ class Writer:
                 os.ftruncate(self._descriptor, self._size)
                 os.lseek(self._descriptor, self._size, os.SEEK_SET)
             self.missing += len(blocks)
+            self._whole = False
             self._fail(error)
             return
         self._due = []

@@ -135,7 +135,10 @@ class Totals(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """All that was found; ``skipped`` counts by name what was not understood, ``evicted`` what was forgotten."""
+    """All that was found; ``skipped`` counts by name what was not understood, ``evicted`` what was forgotten.
+
+    ``until`` is the instant as of which it is judged: the last packet's, or a later one up to which nothing came.
+    """
 
     sources: tuple[SourceInfo, ...]
     segments: tuple[Segment, ...]
@@ -146,3 +149,4 @@ class Analysis(NamedTuple):
     totals: Totals
     skipped: dict[str, int]
     evicted: dict[str, int]
+    until: Instant = 0

@@ -200,7 +200,7 @@ class Engine:
         return tuple(self._membership.queriers())
 
     def finish(self, sources: Sequence[SourceInfo]) -> Analysis:
-        """Judges what is left as of the last packet; ``sources`` go into the result as they are."""
+        """Judges what is left as of the last packet or tick; ``sources`` go into the result as they are."""
         now = self._now or 0
         self._mastership.finish(now)
         self._neighbours.finish(now)
@@ -221,6 +221,7 @@ class Engine:
             totals=self.totals,
             skipped=self._all_skipped(),
             evicted=self.evicted,
+            until=now,
         )
 
     def _all_skipped(self) -> dict[str, int]:

@@ -74,7 +74,8 @@ class Recording:
         self._clock = clock
         self._step = min(max((total_size(paths) or 0) // STEPS, SHORTEST_STEP), LONGEST_STEP)
         self.first = min((source.first for source in whole.sources if source.first is not None), default=0)
-        self.last = max((source.last for source in whole.sources if source.last is not None), default=self.first)
+        ends = (source.last for source in whole.sources if source.last is not None)
+        self.last = max(whole.until, *ends, self.first)
         self.lock: Final = RLock()
         self._wanted: Instant = self.first
         self._position: Instant = self.first
