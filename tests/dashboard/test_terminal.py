@@ -8,9 +8,12 @@ import subprocess
 import sys
 import termios
 import time
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
+
+from vrrpwatch.dashboard.stand_ins import readable, stand_in
 
 ROOT = Path(__file__).parent.parent.parent
 # Longer than starting up takes on a busy machine.
@@ -190,3 +193,40 @@ def test_a_mouse_selects_opens_sorts_turns_pages_scrolls_and_goes_to_a_time() ->
         assert terminal.code() == 0
     finally:
         terminal.close()
+
+
+def test_a_locale_without_utf_8_gets_ascii_of_the_same_width() -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "NO_COLOR": "1"}
+    terminal = Terminal("--recording", TERM="xterm-256color", **plain)
+    try:
+        terminal.until("10.0.10.2")
+        terminal.until("x contested")
+        terminal.type(b"2")
+        terminal.until("split-brain")
+        terminal.type(b"z")
+        terminal.until("Silent for how long?")
+        terminal.until("+----")
+        terminal.type(b"\x03")
+        assert terminal.code() == 130
+        assert terminal.output.isascii()
+        assert b"\\u" not in terminal.output
+    finally:
+        terminal.close()
+
+
+def test_stand_ins_are_as_wide_as_what_they_stand_for() -> None:
+    assert stand_in("✔ held … ▁▄█ 10 µs") == "+ held ~ -:# 10 us"
+    # A wide character takes two cells, a combining one none.
+    assert stand_in("\u6f22e\u0301") == "??e"
+
+
+def test_what_a_terminal_cannot_show_is_given_a_stand_in_for_a_while() -> None:
+    raw = BytesIO()
+    terminal = TextIOWrapper(raw, encoding="latin-1", errors="backslashreplace")
+    with readable(terminal):
+        terminal.write("▲ µ")
+    terminal.write("▲")
+    terminal.flush()
+    assert raw.getvalue() == b"^ \xb5\\u25b2"
+    with readable(None):
+        pass

@@ -1,6 +1,7 @@
 """Runs the dashboard over a view until someone quits."""
 
 import gc
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.app import Dashboard
 from vrrpwatch.dashboard.controls import Keeper, MemoryKeeper, Player
 from vrrpwatch.dashboard.feed import Feed, Lock, Pump
+from vrrpwatch.dashboard.stand_ins import readable
 
 # So many passes over the young between two over everything, which stop a busy screen for tens of milliseconds.
 FULL_PASSES: Final = 100
@@ -64,7 +66,9 @@ def run(
     )
     spare_the_collector()
     try:
-        code = app.run()
+        # Textual writes to the standard error that the program began with.
+        with readable(sys.__stderr__):
+            code = app.run()
     finally:
         feed.stop()
     if app.fault is not None:
