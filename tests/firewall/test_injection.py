@@ -16,7 +16,7 @@ from vrrpwatch.firewall.flows import FlowError, plan
 from vrrpwatch.firewall.learn import learn
 from vrrpwatch.firewall.policy_text import policy_text
 
-CASES = 2_000
+CASES = 1_000
 # What ends a string, a line, a statement, a comment or a block somewhere, and what would do harm after it.
 PIECES = (
     *"\"'`\\;#!{}()<>|&$%^*?~= \t,./:@-_[]",

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "decode": "Print one line per advertisement, as tcpdump does, or every field of it.",
     "live": "Show on the terminal what goes on: live, from a recording, or from a store.",
     "watch": "Watch live without a screen: journal, alerts, metrics.",
+    "rules": "Confine the traffic with firewall rules, and prove that they do.",
     "doctor": "Say whether this host and its network can carry VRRP and CARP.",
     "store": "Look after the recorded history.",
     "completion": "Print the script that completes commands and options in a shell.",

@@ -2,7 +2,9 @@
 
 import click
 
+from vrrpwatch.cli.rules_import import import_
 from vrrpwatch.cli.rules_make import drift, generate, learn
+from vrrpwatch.cli.rules_prove import prove
 
 
 @click.group(short_help="Confine the traffic with firewall rules, and prove that they do.")
@@ -19,5 +21,5 @@ def rules() -> None:
     """
 
 
-for command in (learn, drift, generate):
+for command in (learn, import_, drift, generate, prove):
     rules.add_command(command)

@@ -28,7 +28,7 @@ class Backend(NamedTuple):
 BACKENDS: Final[Mapping[str, Backend]] = {
     "nftables": Backend("nftables", "render", HOST, True),
     "nftables-json": Backend("nftables", "render_json", HOST, True),
-    "nftables-netdev": Backend("nftables_netdev", "render", HOST, True),
+    "nftables-netdev": Backend("nftables_netdev", "render", ("speaker",), True),
     "nftables-bridge": Backend("nftables_bridge", "render", BRIDGE, True),
     "iptables": Backend("iptables", "render", HOST, True),
     "ip6tables": Backend("iptables", "render6", HOST, True),
