@@ -110,9 +110,17 @@ def trial(one: PacketClass, way: Way, copies: int = 1) -> Trial:
     return Trial(way.course, way.incoming, outgoing, frame, _protocol(one.packet), copies)
 
 
-def order(tried: Trial) -> tuple[int, str]:
-    """Sorts trials so that the scratch host's routes change as seldom as can be."""
-    return _ORDER.index(tried.course), tried.outgoing or ""
+def order(tried: Trial) -> tuple[int, str, str, bytes]:
+    """Sorts trials so that the scratch host's routes and own addresses change as seldom as can be."""
+    return _ORDER.index(tried.course), tried.outgoing or "", tried.incoming or "", _own_address(tried)
+
+
+def _own_address(tried: Trial) -> bytes:
+    """The bytes where an untagged frame has the address that is the host's own."""
+    version4 = tried.frame[12:14] == b"\x08\x00"
+    if tried.course == "input":
+        return tried.frame[30:34] if version4 else tried.frame[38:54]
+    return tried.frame[26:30] if version4 else tried.frame[22:38]
 
 
 def _protocol(packet: Packet) -> int | None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from vrrpwatch.firewall.replay_job import Job, read_job, write_answer, write_failure
-from vrrpwatch.firewall.replay_network import Network, is_up
+from vrrpwatch.firewall.replay_network import MAX_MTU, MTU, Network, is_up
 from vrrpwatch.firewall.replay_programs import ReplayError
+from vrrpwatch.firewall.replay_ready import await_ready
 from vrrpwatch.firewall.replay_send import Host
 from vrrpwatch.firewall.replay_tools import load
 
@@ -44,9 +45,12 @@ def check_fresh(outside: int) -> None:
 
 
 def _answer(job: Job) -> None:
-    network = Network(job.devices, bridge=job.bridge, filtered_above=job.filtered_above)
+    longest = max((len(trial.frame) for trial in job.trials), default=0)
+    mtu = min(MAX_MTU, max(MTU, longest))
+    network = Network(job.devices, mtu=mtu, bridge=job.bridge, filtered_above=job.filtered_above)
     # Every processor has a queue of its own for what veth pairs carry; on one of them the order is kept.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    await_ready(network)
     for rules in job.rules:
         load(rules)
     with Host(network, job.trials) as host:

@@ -13,8 +13,10 @@ from typing import Final
 
 from vrrpwatch.firewall.replay_programs import ReplayError, run
 
-# So many octets hold any packet that a capture does, also one that a card put together.
-MTU: Final = 65535
+# Ethernet's, for whatever fits; a capture also holds packets that a card put together.  Membership reports, which
+# nobody asks for, take buffers as large as this is.
+MTU: Final = 1500
+MAX_MTU: Final = 65535
 # linux/sockios.h, linux/if.h.
 _SIOCGIFFLAGS, _IFF_UP = 0x8913, 0x1
 # A pair that no rule is concerned with: it says how far the kernel has come.
@@ -41,23 +43,27 @@ _SETTINGS: Final = {
 
 
 class Network:
-    """``far`` is the cable's end of each device, by the device's name; ``index`` has every interface's number."""
+    """``far`` is the cable's end of each device, by the device's name; ``index`` has every interface's number.
 
-    def __init__(self, devices: Sequence[str], *, bridge: bool, filtered_above: bool) -> None:
+    ``bridge``: the devices are ports of one bridge.
+    """
+
+    def __init__(self, devices: Sequence[str], *, mtu: int, bridge: bool, filtered_above: bool) -> None:
+        self.bridge = bridge
         for key, value in _SETTINGS.items():
             # A kernel without IPv6 lacks half of them, and then drops IPv6 with and without rules.
             with suppress(FileNotFoundError):
                 _set(key, value)
         self.far = {device: f"vrrpwatch-{number}" for number, device in enumerate(devices)}
         pairs = [*self.far.items(), (CLOCK_NEAR, CLOCK_FAR)]
-        _ip(["link set lo up", *(line for near, far in pairs for line in _pair(near, far))])
+        _ip(["link set lo up", *(line for near, far in pairs for line in _pair(near, far, mtu))])
         if bridge:
             self._span(devices, filtered_above)
         else:
             # The kernel sends no IPv6 packet by a device that has no address at all.
             _ip([f"address add fe80::1/64 dev {device} nodad" for device in devices])
         self.index = {name: socket.if_nametoindex(name) for pair in pairs for name in pair}
-        self._route: str | None = ""
+        self._routes: tuple[str | None, str | None, str | None] = None, None, None
 
     def _span(self, devices: Sequence[str], filtered_above: bool) -> None:
         kind = f"link add name {_BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
@@ -76,13 +82,16 @@ class Network:
             for key in ("call-iptables", "call-ip6tables", "filter-vlan-tagged"):
                 _set(f"bridge/bridge-nf-{key}", str(int(filtered_above)))
 
-    def route(self, outgoing: str | None) -> None:
-        """Sends all packets out by one device, or with ``None`` to this host itself."""
-        if outgoing == self._route:
+    def route(self, outgoing: str | None, address: str | None, device: str | None) -> None:
+        """Sends packets out by ``outgoing``, if any; ``address``, if any, is the host's own, on ``device``."""
+        if (outgoing, address, device) == self._routes:
             return
-        old = [] if self._route == "" else [f"route del {line}" for line in _defaults(self._route)]
-        _ip([*old, *(f"route add {line}" for line in _defaults(outgoing))])
-        self._route = outgoing
+        before, *own = self._routes
+        if before != outgoing:
+            _ip([*_defaults("del", before), *_defaults("add", outgoing)])
+        # What a captured packet has for an address may be none that a host can have.
+        _try_ip([*_local("del", *own), *_local("add", address, device)])
+        self._routes = outgoing, address, device
 
 
 def is_up(device: str) -> bool:
@@ -92,15 +101,17 @@ def is_up(device: str) -> bool:
     return bool(struct.unpack_from("=H", answer, 16)[0] & _IFF_UP)
 
 
-def _defaults(outgoing: str | None) -> list[str]:
-    if outgoing is None:
-        return ["local 0.0.0.0/0 dev lo", "local ::/0 dev lo"]
-    return [f"0.0.0.0/0 dev {outgoing}", f"::/0 dev {outgoing}"]
+def _defaults(verb: str, outgoing: str | None) -> list[str]:
+    return [] if outgoing is None else [f"route {verb} {to} dev {outgoing}" for to in ("0.0.0.0/0", "::/0")]
 
 
-def _pair(near: str, far: str) -> list[str]:
+def _local(verb: str, address: str | None, device: str | None) -> list[str]:
+    return [] if address is None else [f"route {verb} local {address} dev {device} table local"]
+
+
+def _pair(near: str, far: str, mtu: int) -> list[str]:
     return [
-        f"link add name {near} mtu {MTU} arp off type veth peer name {far} mtu {MTU} arp off",
+        f"link add name {near} mtu {mtu} arp off type veth peer name {far} mtu {mtu} arp off",
         f"link set dev {far} up",
         f"link set dev {near} up",
     ]
@@ -118,3 +129,8 @@ def _set(key: str, value: str) -> None:
 def _ip(lines: Sequence[str]) -> None:
     """Runs ``ip`` once for all ``lines``."""
     run(("ip", "-batch", "-"), "".join(f"{line}\n" for line in lines))
+
+
+def _try_ip(lines: Sequence[str]) -> None:
+    with suppress(ReplayError):
+        run(("ip", "-force", "-batch", "-"), "".join(f"{line}\n" for line in lines))

@@ -16,11 +16,11 @@ from typing import Final, Self
 from vrrpwatch.firewall.replay_job import Answer, Trial
 from vrrpwatch.firewall.replay_network import CLOCK_FAR, CLOCK_NEAR, Network
 from vrrpwatch.firewall.replay_programs import ReplayError
+from vrrpwatch.firewall.replay_ready import ETH_P_ALL, OWN_TYPE, PACKET_IGNORE_OUTGOING, SOL_PACKET
 
 # linux/if_ether.h, linux/if_packet.h, linux/sockios.h, linux/in.h, linux/in6.h.
-_ETH_P_ALL, _IPV4, _IPV6 = 0x0003, 0x0800, 0x86DD
+_IPV4, _IPV6 = 0x0800, 0x86DD
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)
-_SOL_PACKET, _PACKET_IGNORE_OUTGOING = 263, 23
 _SIOCGIFHWADDR: Final = 0x8927
 _IPV6_HDRINCL: Final = 36
 # linux/mroute.h: the kernel forwards multicast only where a routing daemon asks it to; here that is this socket.
@@ -28,12 +28,10 @@ _MRT_INIT, _MRT_ADD_VIF, _MRT_DEL_VIF, _MRT_ADD_MFC, _MRT_DEL_MFC = 200, 202, 20
 _VIFF_USE_IFINDEX: Final = 0x8
 _VIF: Final = struct.Struct("=HBBIi4s")
 _MFC: Final = struct.Struct("=4s4sH32B2xIIIi")
-# IEEE's first EtherType for local experiments.
-_CLOCK_TYPE: Final = 0x88B5
 # Seconds until the kernel must have dealt with a frame; it takes microseconds.
 PATIENCE: Final = 10
-# Copies that are sent before looking at what came through: the queues of a socket hold a few hundred.
-STRETCH: Final = 50
+# Frames that may be on their way at once: the queue of a socket holds some two hundred and fifty.
+MAX_UNSEEN: Final = 128
 # Groups that one socket joins: beyond some thousand its option memory (net.core.optmem_max) is used up.
 MAX_JOINS: Final = 200
 
@@ -46,12 +44,14 @@ class Host:
         self._stack = ExitStack()
         self._device = {far: near for near, far in network.far.items()}
         self._ticks = 0
+        # On a bridge, a frame comes in once and goes out by every other port.
+        self._stretch = max(1, MAX_UNSEEN // (2 * len(self._device)))
         self._trials = trials
 
     def __enter__(self) -> Self:
         self._cable = self._socket(socket.AF_PACKET, 0)
-        self._tap = self._socket(socket.AF_PACKET, socket.htons(_ETH_P_ALL))
-        self._tap.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        self._tap = self._socket(socket.AF_PACKET, socket.htons(ETH_P_ALL))
+        self._tap.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self._tap.settimeout(PATIENCE)
         self._out4 = self._socket(socket.AF_INET, socket.IPPROTO_RAW)
         self._out4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -85,8 +85,8 @@ class Host:
         routed = trial.course == "forward" and self._carry(trial, body)
         seen: dict[str, int] = {}
         started = time.monotonic()
-        for first in range(0, trial.copies, STRETCH):
-            for _ in range(min(STRETCH, trial.copies - first)):
+        for first in range(0, trial.copies, self._stretch):
+            for _ in range(min(self._stretch, trial.copies - first)):
                 self._send(trial, frame, body)
             self._settle(mark, seen)
             if ear is not None:
@@ -120,23 +120,33 @@ class Host:
             index = self._network.index[device]
             if number % MAX_JOINS == 0:
                 members.clear()
-            if len(group) == 4 and group[0] >> 4 == 0xE:
+            if len(group) == 4 and _is_group(group) and group != b"\xff" * 4:
                 member = members.get(4) or members.setdefault(4, self._socket(socket.AF_INET, 0, socket.SOCK_DGRAM))
                 request = group + bytes(4) + struct.pack("=i", index)
                 member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
-            elif len(group) == 16 and group[0] == 0xFF:
+            elif len(group) == 16 and _is_group(group):
                 member = members.get(6) or members.setdefault(6, self._socket(socket.AF_INET6, 0, socket.SOCK_DGRAM))
                 member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group + struct.pack("=I", index))
 
     def _prepare(self, trial: Trial) -> bytes:
         """The frame as the cable brings it: a host hears unicast only where it is sent to its own MAC address."""
-        if trial.course == "input":
-            self._network.route(None)
-        elif trial.course in ("output", "forward"):
-            self._network.route(trial.outgoing)
+        self._network.route(
+            trial.outgoing if trial.course in ("output", "forward") else None, *self._own_address(trial)
+        )
         if trial.course in ("input", "forward") and trial.incoming is not None and not trial.frame[0] & 1:
             return self._macs[trial.incoming] + trial.frame[6:]
         return trial.frame
+
+    def _own_address(self, trial: Trial) -> tuple[str | None, str | None]:
+        """The address that is the host's own: where a packet to it goes, and where one of its own comes from."""
+        if trial.course in ("forward", "bridge"):
+            return None, None
+        source, destination = _addresses(_body(trial.frame))
+        address = destination if trial.course == "input" else source
+        if _is_group(address) or not any(address):
+            return None, None
+        family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
+        return socket.inet_ntop(family, address), trial.incoming or trial.outgoing
 
     def _send(self, trial: Trial, frame: bytes, body: bytes) -> None:
         try:
@@ -164,8 +174,8 @@ class Host:
     def _settle(self, mark: bytes, seen: dict[str, int]) -> None:
         """Waits until the kernel has dealt with all that was sent, and counts by device what has left."""
         self._ticks += 1
-        tick = struct.pack("!6s6sHQ", b"\x02vtick", b"\x02vtock", _CLOCK_TYPE, self._ticks)
-        self._cable.sendto(tick, (CLOCK_FAR, _CLOCK_TYPE))
+        tick = struct.pack("!6s6sHQ", b"\x02vtick", b"\x02vtock", OWN_TYPE, self._ticks)
+        self._cable.sendto(tick, (CLOCK_FAR, OWN_TYPE))
         while True:
             try:
                 data, address = self._tap.recvfrom(65600)
@@ -222,6 +232,11 @@ def _body(frame: bytes) -> bytes:
 
 def _addresses(body: bytes) -> tuple[bytes, bytes]:
     return (body[12:16], body[16:20]) if body[0] >> 4 == 4 else (body[8:24], body[24:40])
+
+
+def _is_group(address: bytes) -> bool:
+    """Whether it is a multicast address or IPv4's limited broadcast."""
+    return address[0] == 0xFF if len(address) == 16 else address[0] >> 4 == 0xE or address == b"\xff" * 4
 
 
 def _mark(body: bytes, frame: bytes) -> bytes:
