@@ -42,6 +42,7 @@ class Station(NamedTuple):
     """A hook: its name, the ends of a packet's way that it knows, and its lanes.
 
     ``sees_tags``: frames come with their VLAN tags, so that those of other lanes must be told apart.
+    ``whole``: IPv4 fragments come put together.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Station(NamedTuple):
     ends: tuple[Term, ...]
     lanes: tuple[Lane, ...]
     sees_tags: bool
+    whole: bool
 
 
 class Confined(NamedTuple):
@@ -127,6 +129,9 @@ class _Hook(NamedTuple):
             return nft.meta("nfproto", "nf_proto")
         return nft.meta("protocol", "ether_type")
 
+    def _sees_fragments(self, family: Family) -> bool:
+        return family == 6 or not self.station.whole
+
     def _by_protocol(self) -> Iterator[tuple[tuple[Value, ...], Statement]]:
         inet = self.book.table.family == "inet"
         kinds: tuple[tuple[int, Traffic], ...] = ((ADVERTISEMENT, "advertisement"), (PFSYNC, "pfsync"))
@@ -139,22 +144,36 @@ class _Hook(NamedTuple):
             if (family, AH if family == 4 else ADVERTISEMENT) in self.guards.protocols:
                 chain = f"{self.station.name}_authenticated{family}"
                 judged = self._judged("ah", family)
-                self.book.add_chain(chain, [Rule((nft.equals(nft.AH_NEXT, ADVERTISEMENT), nft.goto(judged)))])
+                rules = [Rule((nft.equals(nft.AH_NEXT, ADVERTISEMENT), nft.goto(judged)))]
+                if self._sees_fragments(family):
+                    rules.insert(0, Rule((*NETS[family].later, nft.RETURN), "no first fragment, so no AH"))
+                self.book.add_chain(chain, rules)
                 yield (version, AH), nft.jump(chain)
 
     def _by_destination(self, family: Family) -> Iterator[Rule]:
         net, guards = NETS[family], self.guards
+        groups = guards.groups[family]
         if ports := guards.ports[family]:
+            chain = f"{self.station.name}_group{family}"
+            if self._sees_fragments(family):
+                yield Rule((*net.later, nft.goto(chain) if groups else nft.RETURN), "no first fragment, so no port")
             named = [(str(to), port) for to, port in ports]
             judged = self._judged("udp", family)
             yield Rule((nft.among((net.destination, nft.UDP_PORT), named), nft.goto(judged)))
-        if groups := guards.groups[family]:
-            members = _each((IGMP, ICMPV6))
-            # Membership reports go to the groups that they join, and must flow.
-            yield Rule((nft.among((nft.PROTOCOL,), members), nft.RETURN))
-            yield Rule((nft.among((nft.AH_NEXT,), members), nft.RETURN))
-            judged = self._judged("other", family)
-            yield Rule((nft.among((net.destination,), _each(map(str, groups))), nft.goto(judged)))
+            if groups:
+                self.book.add_chain(chain, list(self._by_group(family)))
+                yield Rule((nft.goto(chain),))
+        elif groups:
+            yield from self._by_group(family)
+
+    def _by_group(self, family: Family) -> Iterator[Rule]:
+        members = _each((IGMP, ICMPV6))
+        # Membership reports go to the groups that they join, and must flow.
+        yield Rule((nft.among((nft.PROTOCOL,), members), nft.RETURN))
+        yield Rule((nft.among((nft.AH_NEXT,), members), nft.RETURN))
+        judged = self._judged("other", family)
+        groups = _each(map(str, self.guards.groups[family]))
+        yield Rule((nft.among((NETS[family].destination,), groups), nft.goto(judged)))
 
     def _judged(self, traffic: Traffic, family: Family) -> str:
         """The chain that judges one kind of confined packets."""
@@ -197,6 +216,9 @@ class _Hook(NamedTuple):
             rules.append(Rule((across, unlisted), "not within one segment"))
         if traffic == "ah":
             rules.append(Rule((nft.equals(nft.AH_LENGTH, AH_WORDS, negated=True), unlisted)))
+        if traffic == "advertisement" and family == 4 and self._sees_fragments(family):
+            # The kernel's quick way to a field takes no heed of fragments.
+            rules.append(Rule((*NETS[family].later, unlisted), "no first fragment, so no id"))
         following = NETS[family].following
         if following is not None:
             # A rule of its own: nft 1.0.6 loses one of two comparisons of neighbouring octets when it lists them.

@@ -16,6 +16,10 @@ Key: TypeAlias = tuple[Value, ...]
 NUMBERS: Final[dict[Traffic, tuple[Term, ...]]] = {"advertisement": (nft.ID,), "udp": (nft.UDP_PORT,)}
 
 
+# IANA's number of the IPv6 fragment header.
+FRAGMENT_HEADER: Final = 44
+
+
 class Net(NamedTuple):
     """One IP version in nft's words; ``name`` is what ``meta nfproto`` says, ``ether`` what ``meta protocol`` does."""
 
@@ -26,6 +30,8 @@ class Net(NamedTuple):
     hops: Term
     # Only IPv6: the header that follows at once, so that extension headers are seen.
     following: Term | None
+    # Whether a packet is a fragment other than the first, which has no header of a transport.
+    later: tuple[Statement, ...]
 
 
 NETS: Final[dict[Family, Net]] = {
@@ -36,6 +42,7 @@ NETS: Final[dict[Family, Net]] = {
         nft.payload("ip", "daddr", "ipv4_addr"),
         nft.payload("ip", "ttl", "integer"),
         None,
+        (nft.equals(nft.masked(nft.payload("ip", "frag-off", "integer"), 0x1FFF), 0, negated=True),),
     ),
     6: Net(
         "ipv6",
@@ -44,6 +51,11 @@ NETS: Final[dict[Family, Net]] = {
         nft.payload("ip6", "daddr", "ipv6_addr"),
         nft.payload("ip6", "hoplimit", "integer"),
         nft.payload("ip6", "nexthdr", "inet_proto"),
+        # nft's own words for the fragment header look for it behind no VLAN tag.
+        (
+            nft.equals(nft.payload("ip6", "nexthdr", "inet_proto"), FRAGMENT_HEADER),
+            nft.equals(nft.raw("nh", (40 + 2) * 8, 13), 0, negated=True),
+        ),
     ),
 }
 

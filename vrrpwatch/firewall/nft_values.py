@@ -109,6 +109,11 @@ def raw(base: str, offset: int, length: int) -> Term:
     return Term(f"@{base},{offset},{length}", {"payload": {"base": base, "offset": offset, "len": length}}, "integer")
 
 
+def masked(term: Term, bits: int) -> Term:
+    """Only ``bits`` of a field, of the same type."""
+    return Term(f"{term.text} & {bits}", {"&": [term.json, bits]}, term.type)
+
+
 IN_DEVICE: Final = meta("iifname", "ifname", "iifname")
 OUT_DEVICE: Final = meta("oifname", "ifname", "oifname")
 PROTOCOL: Final = meta("l4proto", "inet_proto")
@@ -120,7 +125,7 @@ AH_NEXT: Final = payload("ah", "nexthdr", "inet_proto")
 AH_LENGTH: Final = payload("ah", "hdrlength", "integer")
 # VRRP's and CARP's VRID or vhid, the second octet of a message: what is under a mask has a type that a named set can
 # hold, and nft 1.0.6 reads a mask in a map's key only where it comes first.
-ID: Final = Term("th sport & 255", {"&": [{"payload": {"protocol": "th", "field": "sport"}}, 255]}, "inet_service")
+ID: Final = masked(payload("th", "sport", "inet_service"), 255)
 # The same octet behind an AH header of 24 octets.
 AH_ID: Final = raw("th", 200, 8)
 

@@ -38,4 +38,12 @@ def _station(plan: Plan, hook: Hook) -> Station:
     # A routed flow may cross any devices; what a host sends has no source MAC yet.
     device = ENDS[hook][0] if hook != "forward" else None
     admission = Admission(plan.permitted(hook), device, mac=hook == "input")
-    return Station(hook, Base(hook), ENDS[hook], (Lane(None, plan.devices, (admission,)),), sees_tags=False)
+    # A host puts IPv4 fragments together before its input hook, and those of IPv6 behind it.
+    return Station(
+        hook,
+        Base(hook),
+        ENDS[hook],
+        (Lane(None, plan.devices, (admission,)),),
+        sees_tags=False,
+        whole=hook == "input",
+    )

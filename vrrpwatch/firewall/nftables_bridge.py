@@ -30,7 +30,7 @@ def render(plan: Plan) -> str:
     tags = sorted({place.vlans for place in plan.places})
     lanes = tuple(_lane(plan, vlans) for vlans in tags)
     ends = (nft.IN_DEVICE, nft.OUT_DEVICE)
-    stations = [Station("forward", Base("forward"), ends, lanes, sees_tags=True)] if lanes else []
+    stations = [Station("forward", Base("forward"), ends, lanes, sees_tags=True, whole=False)] if lanes else []
     return to_text(build(plan, Table("bridge"), stations), "nftables-bridge", plan)
 
 

@@ -40,4 +40,4 @@ def _station(plan: Plan, hook: str) -> Station:
     crossing = Admission(plan.permitted("forward"), None, mac=False, when=(others,), suffix="_forwarded")
     lane = Lane(None, plan.devices, (own, crossing))
     # Frames of the VLAN devices above pass here too, with their tags.
-    return Station(hook, Base(hook, plan.devices), (end,), (lane,), sees_tags=True)
+    return Station(hook, Base(hook, plan.devices), (end,), (lane,), sees_tags=True, whole=False)
