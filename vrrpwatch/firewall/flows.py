@@ -299,7 +299,8 @@ def _sync_flows(sync: SyncPolicy, place: Place) -> list[Flow]:
             # OpenBSD's pfsync_input() takes none that crossed a router; it checks multicast and unicast alike.
             REQUIRED_TTL if sync.protocol == "pfsync" else None,
             _limit(sync.rate, None),
-            not destination.is_multicast,
+            # Of what crossed a router it would take none.
+            not destination.is_multicast and sync.protocol != "pfsync",
         )
         for peer in sync.peers
         for destination in sync.destinations
