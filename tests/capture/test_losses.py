@@ -9,6 +9,15 @@ def test_losses_that_touch_are_one() -> None:
     assert condensed(told) == (Loss(0, 0, 0, 20, 3), Loss(0, 0, 21, 30, 4), Loss(0, 1, 5, 6, 7))
 
 
+def test_an_outage_is_no_loss_of_packets() -> None:
+    told = [Loss(0, 0, 0, 10, 1), Loss(0, 0, 10, 20, 0, True), Loss(0, 0, 20, 30, 0, True), Loss(0, 0, 30, 40, 2)]
+    assert condensed(told) == (
+        Loss(0, 0, 0, 10, 1),
+        Loss(0, 0, 30, 40, 2),
+        Loss(0, 0, 10, 30, 0, True),
+    )
+
+
 def test_a_clock_that_was_stepped_back_begins_another() -> None:
     told = (Loss(0, 0, 100, 110, 1), Loss(0, 0, 50, 60, 1))
     assert condensed(told) == told

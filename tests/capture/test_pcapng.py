@@ -123,6 +123,22 @@ def test_drop_counts_of_statistics_are_losses_since_the_last_ones() -> None:
     assert result.dropped == (6,)
 
 
+def test_statistics_tell_of_outages_in_a_comment() -> None:
+    def said(comment: bytes) -> bytes:
+        return files.option(5, struct.pack("<Q", 0)) + files.option(1, comment)
+
+    data = (
+        START
+        + files.enhanced(FRAME, 1)
+        + files.statistics(0, 10, said(b"not heard since the last statistics of this interface"))
+        + files.statistics(0, 20, said(b"not heard"))
+        + files.statistics(0, 30, said(b"not heard since the last statistics of this interface"))
+    )
+    result = files.read(data)
+    assert result.batches[0].losses == (Loss(0, 0, 1000, 10000, 0, True), Loss(0, 0, 20000, 30000, 0, True))
+    assert result.dropped == (0,)
+
+
 def test_statistics_without_drop_counts_say_nothing() -> None:
     result = files.read(START + files.interface() + files.statistics(1, 10, files.option(4, COUNT)))
     assert (result.dropped, result.batches[0].losses) == ((None, None), ())

@@ -256,6 +256,26 @@ def test_what_was_lost_before_a_file_began_is_not_its_loss(tmp_path: Path) -> No
     ]
 
 
+def test_an_outage_is_one_in_every_file_and_no_loss_of_packets(tmp_path: Path) -> None:
+    writer = Writer(str(tmp_path / "w.pcapng"), rotate_seconds=10)
+    begin(writer)
+    writer.blocks(memoryview(packet(0)))
+    for at, dropped, unheard in ((1, 5, False), (2, 5, True), (15, 5, True), (16, 5, False), (17, 7, True)):
+        writer.blocks(memoryview(live_blocks.interface_statistics(0, START + at * SECOND, dropped, unheard)))
+        if at == 2:
+            writer.blocks(memoryview(packet(12)))
+    writer.close()
+    found = [files.read((tmp_path / name).read_bytes()) for name in listed(tmp_path)]
+    assert [read.dropped for read in found] == [(0,), (2,)]
+    losses = [loss for read in found for batch in read.batches for loss in batch.losses]
+    assert [((loss.first - START) // SECOND, (loss.last - START) // SECOND, *loss[4:]) for loss in losses] == [
+        (1, 2, 0, True),
+        # As far as this file goes back.
+        (12, 15, 0, True),
+        (16, 17, 2, True),
+    ]
+
+
 def test_standard_output() -> None:
     script = """
 from tests.capture.test_writer import Writer, begin, packet

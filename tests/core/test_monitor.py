@@ -174,7 +174,7 @@ def test_forged_groups_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_losses_for_days_are_counted_and_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("vrrpwatch.core.engine.MAX_LOSSES", 10)
+    monkeypatch.setattr("vrrpwatch.core.losses.MAX_LOSSES", 10)
     stage = Stage(CHANGE, tmp_path)
     monitor = stage.until(1.0)
     for number in range(100):

@@ -77,7 +77,13 @@ def test_the_masters_of_a_downed_link_are_excused_and_no_others(tmp_path: Path) 
     assert [event["kind"] for event in events if event["group"].startswith("eth1|")] == ["master-appeared"]
     found = analyze(path)
     assert events == found["events"]
-    assert [finding["segment"] for finding in found["findings"] if finding["rule"] == "capture-loss"] == ["eth1"]
+    (loss,) = (finding for finding in found["findings"] if finding["rule"] == "capture-loss")
+    assert (loss["segment"], loss["count"], loss["subject"]) == ("eth1", 1, "eth1, unheard")
+    assert loss["summary"].startswith("the interface could not be heard for a while")
+    # It lasted as long as eth0's master was missed, at least.
+    missed = next(event for event in events if event["kind"] == "master-lost")
+    assert loss["first"] < missed["at"] < loss["last"]
+    assert {one["name"]: one["dropped"] for one in found["sources"][0]["interfaces"]}["eth1"] == 0
     assert watch.lines()[-1].endswith("; the kernel dropped 0; 1 time an interface could not be heard for a while")
 
 

@@ -74,8 +74,8 @@ class Sniffer:
 
     ``settled_until`` is the instant up to which every packet that was not dropped has been read, ``drops`` how many
     were.  Time in which an interface could not be heard, since it was down or gone, the machine slept or its clock was
-    set forward, is told as the loss of one of its packets: silence in it proves nothing.  ``interruptions`` counts
-    these, and ``drops`` does not.
+    set forward, is told as an outage when it begins and when it ends: silence in it proves nothing.  ``interruptions``
+    counts these.
 
     Only :meth:`stop` may be called from elsewhere (a signal's handler, another thread).
     """
@@ -327,10 +327,12 @@ class Sniffer:
         now, before = self._clock(), self._counted
         self._counted = now
         for port in self._ports:
-            for number, known, lost in port.account():
-                # Told twice, so that the loss is known to be no older than the last look.
-                self._pending.append((live_blocks.interface_statistics(number, before, known), False))
-                self._pending.append((live_blocks.interface_statistics(number, now, known + lost), False))
+            for number, known, lost, outage in port.account():
+                if outage != "over":
+                    # Told twice, so that the loss is known to be no older than the last look.
+                    self._pending.append((live_blocks.interface_statistics(number, before, known), False))
+                unheard = outage is not None
+                self._pending.append((live_blocks.interface_statistics(number, now, known + lost, unheard), False))
         self.drops = sum(port.drops for port in self._ports)
         self.interruptions = sum(port.interruptions for port in self._ports)
 

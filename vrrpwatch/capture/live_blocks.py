@@ -10,6 +10,7 @@ from vrrpwatch.capture.pcapng import (
     INTERFACE_DESCRIPTION,
     INTERFACE_STATISTICS,
     SECTION_HEADER,
+    UNHEARD,
 )
 
 # LINKTYPE_ETHERNET and LINKTYPE_LINUX_SLL (https://www.tcpdump.org/linktypes.html).
@@ -34,10 +35,13 @@ def interface_description(name: str, linktype: int, snaplen: int) -> bytes:
     return _block(INTERFACE_DESCRIPTION, struct.pack("=HHI", linktype, 0, snaplen) + options + _option(0, b""))
 
 
-def interface_statistics(number: int, at: int, dropped: int) -> bytes:
-    """Says that interface ``number`` had lost ``dropped`` packets in all at ``at`` (nanoseconds since the epoch)."""
-    body = struct.pack("=III", number, at >> 32, at & 0xFFFFFFFF)
-    return _block(INTERFACE_STATISTICS, body + _option(_ISB_IFDROP, struct.pack("=Q", dropped)) + _option(0, b""))
+def interface_statistics(number: int, at: int, dropped: int, unheard: bool = False) -> bytes:
+    """Says that interface ``number`` had lost ``dropped`` packets in all at ``at`` (nanoseconds since the epoch).
+
+    Where it is ``unheard``, it could not be heard for a while between its last statistics and these.
+    """
+    body = struct.pack("=III", number, at >> 32, at & 0xFFFFFFFF) + _option(_ISB_IFDROP, struct.pack("=Q", dropped))
+    return _block(INTERFACE_STATISTICS, body + (_option(_OPT_COMMENT, UNHEARD) if unheard else b"") + _option(0, b""))
 
 
 def end_of_capture(number: int, until: int, begins: int) -> bytes:
@@ -58,9 +62,11 @@ class Baselines:
 
     def rebased(self, block: bytes | memoryview) -> bytes:
         """One block of :func:`interface_statistics` as a file has it that begins with this or one before."""
-        number, high, low = struct.unpack_from("=III", block, 8)
+        rebased = bytearray(block)
+        (number,) = struct.unpack_from("=I", block, 8)
         (dropped,) = struct.unpack_from("=Q", block, 24)
-        return interface_statistics(number, high << 32 | low, dropped - self._first.setdefault(number, dropped))
+        struct.pack_into("=Q", rebased, 24, dropped - self._first.setdefault(number, dropped))
+        return bytes(rebased)
 
 
 def is_statistics(block: bytes | memoryview) -> bool:

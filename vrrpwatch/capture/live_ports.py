@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from vrrpwatch.capture import ring
 from vrrpwatch.capture.bpf import Instruction, is_for_ethernet
@@ -17,6 +17,18 @@ Told = Callable[[str], None]
 Opened = Callable[[str, int], None]
 # Whether somebody on the interface with that pcapng number was heard who may be a master.
 Elects = Callable[[int], bool]
+
+
+class Missed(NamedTuple):
+    """What an interface, by its pcapng number, has missed: ``known`` packets until it was asked last, ``lost`` since.
+
+    ``outage``: it could not be heard for a while since then, or all the time until now, when that is over.
+    """
+
+    number: int
+    known: int
+    lost: int
+    outage: Literal["begun", "over"] | None
 
 
 class Port(Protocol):
@@ -45,8 +57,8 @@ class Port(Protocol):
 
     def head(self) -> Instant | None: ...
     def read(self, output: memoryview, position: int, until: int, now: int) -> int: ...
-    def account(self) -> Iterator[tuple[int, int, int]]:
-        """The interfaces that lost packets since this was asked last: number, how many until then, how many since."""
+    def account(self) -> Iterator[Missed]:
+        """The interfaces that missed something since this was asked last."""
         ...
 
     def missed(self) -> None:
@@ -80,8 +92,11 @@ class _Base:
         self._rings: list[Ring] = []
         self._closed = 0
         self._owed = 0
-        # Numbers of interfaces that could not be heard, which is yet to be told.
+        # Numbers of interfaces that could not be heard, or can be again, which is yet to be told.
         self._unheard: dict[int, None] = {}
+        self._heard_again: dict[int, None] = {}
+        # Those of which the end of an outage was not told.
+        self._out: set[int] = set()
         self._lost: dict[int, int] = {}
         self._said = ""
 
@@ -106,12 +121,13 @@ class _Base:
             break
         return position
 
-    def account(self) -> Iterator[tuple[int, int, int]]:
+    def account(self) -> Iterator[Missed]:
         self._owed += sum(ring.lost() for ring in self._rings)
         numbers = self._numbers()
-        # What passed meanwhile nobody knows: one stands for it, since a count of none would be no loss.
-        told, self._unheard = dict.fromkeys(self._unheard, 1), {}
-        self.interruptions += len(told)
+        unheard, self._unheard = self._unheard, {}
+        again, self._heard_again = self._heard_again, {}
+        self.interruptions += len(unheard)
+        told = dict.fromkeys((*unheard, *again), 0)
         if self._owed and numbers:
             lost, self._owed = self._owed, 0
             self.drops += lost
@@ -121,10 +137,20 @@ class _Base:
         for number, part in told.items():
             before = self._lost.get(number, 0)
             self._lost[number] = before + part
-            yield number, before, part
+            yield Missed(number, before, part, "begun" if number in unheard else "over" if number in again else None)
 
     def missed(self) -> None:
         self._unheard.update(dict.fromkeys(self._numbers()))
+
+    def _fell_silent(self, number: int) -> None:
+        """Nothing can be heard on that interface from now on: of the silence that begins nobody knows anything."""
+        self._unheard[number] = None
+        self._out.add(number)
+
+    def _is_back(self, number: int) -> None:
+        if number in self._out:
+            self._out.discard(number)
+            self._heard_again[number] = None
 
     def close(self) -> None:
         while self._rings:
@@ -208,9 +234,10 @@ class NamedPort(_Base):
                 self._heard(False)
 
     def _heard(self, hears: bool) -> None:
-        """Whether anything can be heard from now on: who cannot knows nothing of the silence that begins."""
-        if self._hears and not hears:
-            self.missed()
+        """Whether anything can be heard from now on."""
+        if self._hears != hears:
+            for number in self._numbers():
+                self._is_back(number) if hears else self._fell_silent(number)
         self._hears = hears
 
     def _watch(self, link: Link) -> None:
@@ -291,13 +318,14 @@ class AnyPort(_Base):
             self._silent(number, _state(link))
             return
         self._down.discard(link.number)
+        self._is_back(number)
         if self._settings.elects(number):
             self._settings.told(_state(link))
 
     def _silent(self, number: int, line: str) -> None:
         """Nothing can be heard on an interface from now on; the line says why."""
         if self._settings.elects(number):
-            self._unheard[number] = None
+            self._fell_silent(number)
             self._settings.told(line)
 
     def _announce(self) -> None:

@@ -14,9 +14,9 @@ _Stretch = tuple[Instant, Instant, int]
 
 def condensed(losses: Iterable[Loss]) -> tuple[Loss, ...]:
     """The losses with those that touch each other taken together; all that was lost is still counted."""
-    stretches: dict[tuple[int, int], list[_Stretch]] = {}
+    stretches: dict[tuple[int, int, bool], list[_Stretch]] = {}
     for loss in losses:
-        known = stretches.setdefault((loss.source, loss.interface), [])
+        known = stretches.setdefault((loss.source, loss.interface, loss.unheard), [])
         stretch = loss.first, loss.last, loss.count
         if known and known[-1][0] <= loss.first <= known[-1][1]:
             known[-1] = _together(known[-1], stretch)
@@ -26,7 +26,11 @@ def condensed(losses: Iterable[Loss]) -> tuple[Loss, ...]:
             # Silence between two losses is then excused too, which is the safe side.
             pairs = zip(known[::2], known[1::2], strict=False)
             known[:] = [_together(*pair) for pair in pairs] + known[len(known) & ~1 :]
-    return tuple(Loss(*key, *stretch) for key, known in stretches.items() for stretch in known)
+    return tuple(
+        Loss(source, interface, *stretch, unheard)
+        for (source, interface, unheard), known in stretches.items()
+        for stretch in known
+    )
 
 
 def _together(one: _Stretch, other: _Stretch) -> _Stretch:

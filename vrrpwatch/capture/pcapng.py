@@ -34,6 +34,8 @@ _OPT_COMMENT, _ISB_ENDTIME, _ISB_IFDROP, _ISB_OSDROP = 1, 3, 5, 7
 # What our own last block says in a comment, before its number.  Who takes packets out of a file moves the block, and
 # with it goes the claim; of others' isb_endtime nobody knows what was taken out since, or was still in their buffers.
 COMPLETE = b"complete up to isb_endtime; this block begins at byte "
+# What our own statistics say in a comment of an outage, for which the format has no field; nothing was dropped in it.
+UNHEARD = b"not heard since the last statistics of this interface"
 
 _LAST_INSTANT = (1 << 62) - 1
 
@@ -56,7 +58,8 @@ class Statistics(NamedTuple):
     """What an interface statistics block says; ``dropped`` counts from the start of the capture, ``None``: not said.
 
     ``ticks`` is its time in the interface's own units, ``end`` that of the capture's end and ``begins`` where the block
-    is in the file that is complete up to then (``None``: not said).
+    is in the file that is complete up to then (``None``: not said).  ``unheard``: since its last statistics nothing
+    could be heard on the interface for a while.
     """
 
     interface: int
@@ -64,6 +67,7 @@ class Statistics(NamedTuple):
     dropped: int | None
     end: int | None = None
     begins: int | None = None
+    unheard: bool = False
 
 
 def byte_order(block: bytes) -> ByteOrder | None:
@@ -116,6 +120,7 @@ def statistics(body: bytes, order: ByteOrder) -> Statistics:
     dropped: int | None = None
     end: int | None = None
     begins: int | None = None
+    unheard = False
     for code, value in _options(body[12:], order):
         if code in (_ISB_IFDROP, _ISB_OSDROP) and len(value) == 8:
             dropped = (dropped or 0) + int.from_bytes(value, order)
@@ -124,7 +129,9 @@ def statistics(body: bytes, order: ByteOrder) -> Statistics:
         elif code == _OPT_COMMENT and value.startswith(COMPLETE):
             number = value.removeprefix(COMPLETE)
             begins = int(number) if number.isdigit() and len(number) < MAX_DIGITS else None
-    return Statistics(int.from_bytes(body[:4], order), _ticks(body[4:12], order), dropped, end, begins)
+        elif code == _OPT_COMMENT and value == UNHEARD:
+            unheard = True
+    return Statistics(int.from_bytes(body[:4], order), _ticks(body[4:12], order), dropped, end, begins, unheard)
 
 
 def _ticks(data: bytes, order: ByteOrder) -> int:

@@ -84,8 +84,8 @@ class Sections:
         lost = said.dropped - before if said.dropped >= before else said.dropped
         self._counted[index] = said.dropped, at
         self._reported[index] = self._reported.get(index, 0) + lost
-        if lost:
-            self._losses.append(Loss(self._storage.source, index, min(since, at), at, lost))
+        if lost or said.unheard:
+            self._losses.append(Loss(self._storage.source, index, min(since, at), at, lost, said.unheard))
 
     def _note_beginning(self) -> None:
         if self._began is None and self._storage.scanner.packets:

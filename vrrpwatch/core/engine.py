@@ -20,6 +20,7 @@ from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.frames import Batch, ClockStep, Loss, segment_id, unpack_vlans
 from vrrpwatch.core.intake import Copy, Delivery, Intake, RefusedPiece, Signed
 from vrrpwatch.core.leaks import Leaks
+from vrrpwatch.core.losses import Losses
 from vrrpwatch.core.mastership import Mastership
 from vrrpwatch.core.membership import Membership
 from vrrpwatch.core.model import Event, Evidence, GroupKey, GroupState, Instant, Run, Seconds, SpeakerKey
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 # Copies of a packet before they are worth a finding: a loop or a mirror, not a stray.
 REFLECTION_COPIES = 3
-# Losses that a live engine remembers: silence is judged by the newest, and a busy segment may lose packets for days.
-MAX_LOSSES = 4096
 # VLAN tags are forgeable; beyond this many segments names are made anew each time.
 MAX_SEGMENTS = 4096
 
@@ -84,7 +83,8 @@ class Engine:
         self._neighbours = Neighbours(self.findings)
         self._membership = Membership(self.findings)
         self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
-        self._mastership = Mastership(self.findings, self._neighbours, self._lossy, self._checks.takes_turns)
+        self._losses = Losses(self.findings, self._interface_of, options.losses, live=options.live)
+        self._mastership = Mastership(self.findings, self._neighbours, self._losses.touch, self._checks.takes_turns)
         self._volume = Volume(self.findings, options.budget, options.policy, live=options.live)
         self._unjoined = Unjoined(self.findings, self._membership, self._volume.flow)
         self._volume.listener = self._unjoined.closed
@@ -97,9 +97,6 @@ class Engine:
         self._skipped: dict[str, int] = {}
         self._now: Instant | None = None
         self._packets = self._bytes = self._multicast_packets = self._multicast_bytes = 0
-        self.losses: list[Loss] = []
-        # All packets that the capture says it lost.
-        self.dropped = 0
         # Who is told of every piece of a run, as it is heard.
         self.listener: Callable[[Piece], None] | None = None
 
@@ -112,7 +109,7 @@ class Engine:
         for name, count in batch.skipped.items():
             self._skipped[name] = self._skipped.get(name, 0) + count
         for loss in batch.losses:
-            self._lost_packets(loss)
+            self._losses.add(loss)
         self._volume.add(batch.flows, batch.seconds, self.segment_of)
         rows = batch.frames
         for step in batch.steps:
@@ -152,6 +149,16 @@ class Engine:
     def now(self) -> Instant:
         """The latest instant heard of, 0 before there was any."""
         return self._now or 0
+
+    @property
+    def losses(self) -> Sequence[Loss]:
+        """What the capture says that it missed, a live one lately."""
+        return self._losses.told
+
+    @property
+    def dropped(self) -> int:
+        """All packets that the capture says it lost."""
+        return self._losses.dropped
 
     @property
     def totals(self) -> Totals:
@@ -263,31 +270,6 @@ class Engine:
                 self._segments[key] = segment
         return segment.id
 
-    def _lost_packets(self, loss: Loss) -> None:
-        self.losses.append(loss)
-        self.dropped += loss.count
-        if self._options.live and len(self.losses) > MAX_LOSSES:
-            del self.losses[: MAX_LOSSES // 2]
-        name = self._interface_of(loss)
-        self.findings.add(
-            "capture-loss",
-            segment=name,
-            group=None,
-            subject=name,
-            first=loss.first,
-            last=loss.last,
-            count=loss.count,
-            summary="the capture itself lost packets: silence in that time proves nothing",
-        )
-
-    def _lossy(self, segment: str, first: Instant, last: Instant) -> bool:
-        name = segment.partition("/")[0]
-        # A cooked v2 interface loses for all the interfaces that its frames crossed, which are named after it.
-        return any(
-            loss.first <= last and first <= loss.last and f"{name}#".startswith(f"{self._interface_of(loss)}#")
-            for loss in self._options.losses or self.losses
-        )
-
     def _interface_of(self, loss: Loss) -> str:
         return self._options.interface_name(loss.source, loss.interface, 0)
 
@@ -396,7 +378,7 @@ class Engine:
         )
 
     def _close(self, run: Run) -> None:
-        if not self._lossy(run.advert.group.segment, run.first, run.last):
+        if not self._losses.touch(run.advert.group.segment, run.first, run.last):
             self._checks.late(run)
 
     def _deliver_refusal(self, piece: RefusedPiece) -> None:

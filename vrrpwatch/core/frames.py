@@ -136,13 +136,18 @@ class Interface(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """``count`` packets that the capture says it lost on ``interface`` between two instants."""
+    """``count`` packets that the capture says it lost on ``interface`` between two instants.
+
+    Where it is ``unheard``, the interface could not be heard then, be it down or gone or the machine asleep: what
+    passed nobody counted.
+    """
 
     source: int
     interface: int
     first: int
     last: int
     count: int  # type: ignore[assignment]  # no method of tuples here
+    unheard: bool = False
 
 
 class ClockStep(NamedTuple):

@@ -79,7 +79,7 @@ class Watching:
         self.monitor.feed(batch)
 
     def _tell(self, news: News) -> None:
-        # The stream says that a packet was lost wherever silence proves nothing, though none need have passed.
+        # The stream has each interface on a ring lose a packet where any of them may have.
         news = news._replace(dropped=self._ears.drops)
         for sink in self._sinks:
             sink.tell(news)
