@@ -16,7 +16,7 @@ from typing import Final, Self
 from vrrpwatch.firewall.replay_job import Answer, Trial
 from vrrpwatch.firewall.replay_network import CLOCK_FAR, CLOCK_NEAR, Network
 from vrrpwatch.firewall.replay_programs import ReplayError
-from vrrpwatch.firewall.replay_ready import ETH_P_ALL, OWN_TYPE, PACKET_IGNORE_OUTGOING, SOL_PACKET
+from vrrpwatch.firewall.replay_ready import ETH_P_ALL, OWN_TYPE, PACKET_IGNORE_OUTGOING, SOL_PACKET, cable_socket
 
 # linux/if_ether.h, linux/if_packet.h, linux/sockios.h, linux/in.h, linux/in6.h.
 _IPV4, _IPV6 = 0x0800, 0x86DD
@@ -49,7 +49,8 @@ class Host:
         self._trials = trials
 
     def __enter__(self) -> Self:
-        self._cable = self._socket(socket.AF_PACKET, 0)
+        self._cable = self._stack.enter_context(cable_socket())
+        self._card = self._socket(socket.AF_PACKET, 0)
         self._tap = self._socket(socket.AF_PACKET, socket.htons(ETH_P_ALL))
         self._tap.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self._tap.settimeout(PATIENCE)
@@ -153,7 +154,7 @@ class Host:
             if trial.course == "output" and trial.outgoing is not None:
                 self._speak(trial.outgoing, body)
             elif trial.course == "egress" and trial.outgoing is not None:
-                self._cable.sendto(frame, (trial.outgoing, _type(frame)))
+                self._card.sendto(frame, (trial.outgoing, _type(frame)))
             elif trial.incoming is not None:
                 self._cable.sendto(frame, (self._network.far[trial.incoming], _type(frame)))
         except OSError as error:
