@@ -211,7 +211,8 @@ def _essence(body: bytes, packet: Packet) -> bytes:
     if packet.protocol == ADVERTISEMENT:
         _still(kept, start, packet)
     elif packet.protocol == PFSYNC or (packet.protocol == UDP and _is_changing(packet.payload)):
-        del kept[start + 4 :]
+        # Only UDP's ports say what it is.
+        del kept[start if packet.protocol == PFSYNC else start + 4 :]
         length = slice(2, 4) if isinstance(network, Ipv4) else slice(4, 6)
         kept[length] = b"\0\0"
     return bytes(kept)

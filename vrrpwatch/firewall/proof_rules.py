@@ -1,7 +1,6 @@
 """Rules as a file holds them: which tool they are for, and that loading them reads or runs nothing else."""
 
 import re
-import shlex
 from typing import Final
 
 from vrrpwatch.firewall.replay_job import TOOLS, RulesText, Tool
@@ -11,12 +10,15 @@ from vrrpwatch.firewall.replay_session import ProofError
 MAX_OCTETS: Final = 16_000_000
 
 # Comments and quoted strings hold any words; what is left of a string is a quote.
-_NFT_IDLE: Final = re.compile(r'"[^"\n]*"|#[^\n]*|\\\n')
+_NFT_IDLE: Final = re.compile(r'"[^"]*"|#[^\n]*|\\\n')
 _NFT_INCLUDE: Final = re.compile(r'\binclude\s*["\']')
+_QUOTES: Final = re.compile(r"[\"'\\]")
 # Options of iptables and ebtables that name a file or a program: --modprobe, --object-pinned, --among-src-file,
-# --atomic-file; they may be cut short as long as they are unambiguous.
+# --atomic-file and such; they may be cut short as long as they are unambiguous.  One dash and several letters are
+# several options in one, so that any may hide behind the first; -t has no place in a saved rule.
 _DANGEROUS: Final = re.compile(
-    r"--(mo(d|dp|dpr|dpro|dprob|dprobe)?|at.*|ini.*|obj.*|.*pinned.*|.*-f(i|il|ile)?)(=.*)?$"
+    r"--(mo(d|dp|dpr|dpro|dprob|dprobe)?|at[^=]*|in(i[^=]*)?|obj[^=]*|[^=]*pinned|[^=]*-f(i|il|ile)?)(=|$)"
+    r"|-[Mt]$|-(?!\d+$)[^-]."
 )
 _VERSION_6: Final = re.compile(
     r"ip6tables|(^|\s)(--?s(ource)?|-d|--destination)\s+\S*:\S*:|icmpv6|-m (hl|ipv6header|frag)\b"
@@ -77,13 +79,8 @@ def _saved_fault(text: str) -> str | None:
         # iptables-save -c puts counters in front.
         if line[0] not in "-[":
             return f"line {number}: not what iptables-save writes: a rule begins with -A"
-        try:
-            words = shlex.split(line)
-        except ValueError:
-            return f"line {number}: a quote is not closed"
-        for word in words:
-            # One dash and several letters are several options in one, so that any may hide behind the first.
-            bundled = word.startswith("-") and not word.startswith("--") and len(word) > 2 and not word[1].isdigit()
-            if bundled or word in ("-M", "-t") or _DANGEROUS.match(word):
+        # Tools differ in how they quote; a word that is refused may not hide behind quotes of any kind.
+        for word in _QUOTES.sub("", line).split():
+            if _DANGEROUS.match(word):
                 return f"line {number}: {word[:40]!r} is refused: it may open files or run programs"
     return None
