@@ -98,7 +98,7 @@ def test_a_segments_name_is_never_more_than_a_comment(name: str, backend: Backen
 def test_a_device_is_a_plain_name_or_refused() -> None:
     chance = random.Random("devices")
     taken = 0
-    for _ in range(CASES):
+    for _ in range(4 * CASES):
         device = hostile(chance)
         try:
             made = plan(policy(listed("lan")["group"][0], segments=({"name": "lan", "interface": device},)), "speaker")
