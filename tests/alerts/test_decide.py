@@ -105,6 +105,14 @@ def test_a_group_that_is_seldom_advertised_is_given_more_time() -> None:
     assert [alert.id for alert in play.tick(140)] == [patient.id]
 
 
+@pytest.mark.parametrize(("rule", "ends"), [("split-brain", 4), ("bad-ttl", 4), ("unauthenticated", 20)])
+def test_nothing_is_over_before_two_news_of_it_could_have_come(rule: str, ends: float) -> None:
+    play = Play({rule: 1.0}, severity="info")
+    play.hear(0, finding(rule))
+    assert play.tick(ends - 0.001) == []
+    assert brief(play.tick(ends)) == [("resolved", rule)]
+
+
 def test_a_clock_that_steps_back_resolves_nothing() -> None:
     play = Play()
     play.hear(100, finding())

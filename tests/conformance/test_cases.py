@@ -96,7 +96,8 @@ class Stage:
             if fresh:
                 self.checks.started(run)
                 self.neighbours.advertised(run.advert, piece.first)
-            self.checks.counted(run, piece.adverts, piece.first, piece.last)
+            self.checks.heard(run, piece.first, piece.last)
+            self.checks.counted(run, piece.adverts, piece.last)
             began, ended = Evidence(0, piece.first_packet), Evidence(0, piece.last_packet)
             self.mastership.hear(run.advert, piece.first, piece.last, began, ended)
             self.neighbours.advance(piece.first)

@@ -27,7 +27,8 @@ class Play:
     def hear(self, *runs: Run) -> "Play":
         for heard in runs:
             self.checks.started(heard)
-            self.checks.counted(heard, heard.count, heard.first, heard.last)
+            self.checks.heard(heard, heard.first, heard.last)
+            self.checks.counted(heard, heard.count, heard.last)
             self.checks.settle()
             self.checks.late(heard)
         return self
@@ -157,8 +158,9 @@ def test_packet_rules_count_every_packet_however_runs_are_cut() -> None:
     heard = run(vrrp(A), 0.0, 9.0, count=10, packet=3)
     whole.hear(heard)
     cut.checks.started(heard)
-    cut.checks.counted(heard, 4, instant(0), instant(3))
-    cut.checks.counted(heard, 6, instant(4), instant(9))
+    for count, first, last in ((4, 0, 3), (6, 4, 9)):
+        cut.checks.heard(heard, instant(first), instant(last))
+        cut.checks.counted(heard, count, instant(last))
     cut.checks.late(heard)
     assert whole.findings.all() == cut.findings.all()
     found = whole.only("unauthenticated")

@@ -100,6 +100,21 @@ def test_findings_colour_their_group_and_grow_old(tmp_path: Path) -> None:
     assert [row.severity for row in stage.until(900.0).rows()] == [None]
 
 
+def test_what_is_merely_worth_knowing_is_brought_up_to_date_seldom(tmp_path: Path) -> None:
+    stage = Stage({"hear": [{"who": "A", "from": 0.0, "count": 30, "version": 2}]}, tmp_path)
+    told = [
+        (seconds, finding.count)
+        for seconds in range(1, 26)
+        for finding in stage.until(seconds + 0.5).news().findings
+        if finding.rule == "unauthenticated"
+    ]
+    # Raised by the first advertisement; its growth is told every ten seconds of what was heard.
+    assert told == [(1, 2), (11, 12), (21, 22)]
+    assert [finding.count for finding in stage.monitor.findings()] == [26]
+    _, analysis = stage.until(40.0).finish(())
+    assert [finding.count for finding in analysis.findings] == [30]
+
+
 def test_the_newest_packets_of_a_group_are_kept_whole(tmp_path: Path) -> None:
     stage = Stage({"hear": [*CHANGE["hear"], {"who": "C", "from": 0.5, "count": 5, "id": 9}]}, tmp_path)
     stage.until(3.0)

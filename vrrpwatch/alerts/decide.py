@@ -11,7 +11,7 @@ from vrrpwatch.alerts.digest import Unlisted, digest, resolved
 from vrrpwatch.alerts.quiet import QUIET, USUAL
 from vrrpwatch.alerts.rate import Bucket
 from vrrpwatch.alerts.settings import AlertSettings, Sink
-from vrrpwatch.core.model import Finding, GroupKey, Instant, Seconds, nanoseconds
+from vrrpwatch.core.model import Finding, GroupKey, Instant, Seconds, Severity, nanoseconds
 from vrrpwatch.core.monitor import GROWTH
 from vrrpwatch.core.news import News
 
@@ -26,7 +26,7 @@ RESERVE: Final = 2
 # What shows with the advertisements shows no more often than these come, so quiet is more than three missed ones.
 INTERVALS: Final = 3.5
 # And news of what goes on come only so often.
-LEAST: Final[Instant] = 2 * GROWTH
+LEAST: Final[Mapping[Severity, Instant]] = {severity: 2 * pause for severity, pause in GROWTH.items()}
 # Patterns are matched once for each rule, segment and group that was heard lately.
 MAX_JUDGED: Final = 32_768
 # After these events somebody holds the group.
@@ -141,7 +141,9 @@ class Route:
             if told.grown is None:
                 # After a restart everything gets its whole quiet time to show again.
                 told.grown = now
-            elif now - told.grown >= max(self._quiet.get(told.alert.rule, nanoseconds(USUAL)), told.patience, LEAST):
+                continue
+            quiet = self._quiet.get(told.alert.rule, nanoseconds(USUAL))
+            if now - told.grown >= max(quiet, told.patience, LEAST[told.alert.severity]):
                 over.append(id_)
         for id_ in over:
             self._resolve(id_, now, outcome)

@@ -30,6 +30,8 @@ class SpeakerRecord:
     adverts: int = 0
     versions: set[int] = field(default_factory=set)
     addresses: dict[IPAddress, None] = field(default_factory=dict)
+    # The content of which the version and all addresses are noted.
+    noted: Advert | None = None
 
 
 @dataclass(slots=True)
@@ -74,13 +76,18 @@ class Census:
         speaker.first, speaker.last = min(speaker.first, piece.first), max(speaker.last, piece.last)
         if not advert.resigns or speaker.advert.resigns:
             speaker.advert = advert
+        if speaker.noted is advert:
+            return
         speaker.versions.add(advert.version)
-        for addresses in (group.addresses, speaker.addresses):
-            self._note(addresses, advert.addresses or ())
+        told = advert.addresses or ()
+        whole = [self._note(addresses, told) for addresses in (group.addresses, speaker.addresses)]
         if not advert.destination.is_multicast and advert.group.scope != "broadcast":
-            self._note(group.peers, (advert.speaker.ip, advert.destination))
+            whole.append(self._note(group.peers, (advert.speaker.ip, advert.destination)))
+        if all(whole):
+            speaker.noted = advert
 
-    def _note(self, known: dict[IPAddress, None], addresses: Sequence[IPAddress]) -> None:
+    def _note(self, known: dict[IPAddress, None], addresses: Sequence[IPAddress]) -> bool:
+        """Whether there was room for all."""
         before = len(known)
         room = before + min(MAX_ADDRESSES - before, MAX_ALL_ADDRESSES - self._held)
         for address in addresses:
@@ -88,6 +95,7 @@ class Census:
                 break
             known[address] = None
         self._held += len(known) - before
+        return len(known) < room
 
     def _forget(self, group: GroupRecord) -> None:
         self._held -= len(group.addresses) + len(group.peers)

@@ -83,8 +83,8 @@ class Checks:
         """A speaker begins to say what it was not saying until now; never called where a run was merely cut."""
         self._began(run, run.first, fresh=True)
 
-    def counted(self, run: Run, packets: int, first: Instant, last: Instant) -> None:
-        """``packets`` more advertisements of ``run``, which began with ``first_packet``, from ``first`` to ``last``."""
+    def heard(self, run: Run, first: Instant, last: Instant) -> None:
+        """``run`` was heard, or goes on, from ``first`` to ``last``; calls come in order of ``first``."""
         advert = run.advert
         voice = self._known(advert)
         if voice is not None:
@@ -92,6 +92,10 @@ class Checks:
                 # It says again what it said a moment ago.
                 self._began(run, first, fresh=False)
             self._disputes.heard(voice.presence, last, nanoseconds(LATE_RATIO * advert.interval))
+
+    def counted(self, run: Run, packets: int, last: Instant) -> None:
+        """``packets`` more advertisements of ``run``, which began with ``first_packet``, were heard up to ``last``."""
+        advert = run.advert
         evidence = (Evidence(run.source, run.first_packet),)
         for fault in faults(advert, self._reveal):
             self._speaker(fault.rule, advert, run.first, last, packets, fault.summary, evidence)

@@ -132,8 +132,15 @@ class Engine:
             self._advance(now)
             self._volume.close(now)
 
+    def catch_up(self) -> None:
+        """Has findings count all that was heard: those that only go on are brought up to date seldom, for it costs."""
+        for content in self._intake.contents.items:
+            if content.run is not None:
+                self._count(content.run)
+
     def obey(self, policy: "Policy | None") -> None:
         """From now on another policy says what belongs where."""
+        self.catch_up()
         self._checks.obey(policy)
         self._volume.obey(policy)
 
@@ -367,7 +374,11 @@ class Engine:
         if fresh:
             self._checks.started(run)
             self._neighbours.advertised(advert, piece.first)
-        self._checks.counted(run, piece.adverts, piece.first, piece.last)
+        self._checks.heard(run, piece.first, piece.last)
+        run.uncounted += piece.adverts
+        if run.uncounted == run.count:
+            # What begins may show at once.
+            self._count(run)
         self._leaks.heard(run, piece.adverts, piece.first, piece.last)
         self._mastership.hear(
             advert,
@@ -377,7 +388,13 @@ class Engine:
             Evidence(piece.source, piece.last_packet),
         )
 
+    def _count(self, run: Run) -> None:
+        if run.uncounted:
+            self._checks.counted(run, run.uncounted, run.last)
+            run.uncounted = 0
+
     def _close(self, run: Run) -> None:
+        self._count(run)
         if not self._losses.touch(run.advert.group.segment, run.first, run.last):
             self._checks.late(run)
 

@@ -52,6 +52,8 @@ class Leaks:
             places[advert.group.segment] = place
         place.last = max(place.last, last)
         place.packets += packets
+        if len(places) == 1:
+            return
         wait = nanoseconds(longest_wait(advert))
         # The segment on which it was first heard counts as where it belongs.
         ranked = list(places.values())

@@ -46,6 +46,8 @@ class Mastership:
         tracker = self.trackers.get(advert.group)
         if tracker is None:
             tracker = self._admit(advert.group, first)
+        elif tracker.prolong(advert, last, ended):
+            return
         known = len(tracker.voices)
         tracker.hear(advert, first, last, began, ended)
         self._voices += len(tracker.voices) - known

@@ -134,6 +134,7 @@ class Run:
     late.  ``greatest_gap`` is in nanoseconds and includes the one before a late run.
     ``earlier`` advertisements, the first of them at ``since``, came before it in time and announced the same interval,
     but said something else; ``continued`` is whether such a run follows this one.
+    Of its advertisements the last ``uncounted`` are not counted yet for what is wrong with them.
     """
 
     advert: Advert
@@ -148,6 +149,7 @@ class Run:
     earlier: int = 0
     since: tuple[Instant, Evidence] | None = None
     continued: bool = False
+    uncounted: int = 0
 
 
 class Event(NamedTuple):

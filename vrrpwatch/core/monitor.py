@@ -5,7 +5,7 @@ A monitor belongs to one thread at a time; who shares it guards it with a lock.
 
 from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from vrrpwatch.core.engine import Engine, EngineOptions
 from vrrpwatch.core.frames import Batch, Kind, frame_of
 from vrrpwatch.core.hearing import hear
 from vrrpwatch.core.mastership import MAX_GROUPS
-from vrrpwatch.core.model import NANOSECONDS, Advert, Event, Finding, GroupKey, Instant, Seconds, SpeakerKey
+from vrrpwatch.core.model import NANOSECONDS, Advert, Event, Finding, GroupKey, Instant, Seconds, Severity, SpeakerKey
 from vrrpwatch.core.news import GroupRow, Member, Neighbour, News, QuerierInfo, RecentPacket
 from vrrpwatch.core.pulse import Pulse
 from vrrpwatch.core.runs import Piece
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 
 # A group of which nothing changes is told anew this often, for its counts.
 REFRESH: Final = 10 * NANOSECONDS
-# What is known and only goes on is told this often: a network with many faults shall not keep everybody busy.
-GROWTH: Final = 2 * NANOSECONDS
+# What is known and only goes on is told this often: a network with many faults shall not keep everybody busy, and what
+# is merely worth knowing is in no hurry.
+GROWTH: Final[Mapping[Severity, Instant]] = {
+    Severity.CRITICAL: 2 * NANOSECONDS,
+    Severity.WARNING: 2 * NANOSECONDS,
+    Severity.INFO: REFRESH,
+}
 # Events that a screen can show; a store keeps them all.
 MAX_EVENTS: Final = 10_000
 # Advertisements that are kept whole, of all groups together, and how many of them are looked through for those of one.
@@ -78,9 +83,10 @@ class Monitor:
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._fresh: list[Event] = []
         self._worst: dict[GroupKey, dict[str, Finding]] = {}
-        # Findings that have not been told as they are now, and when each was told last.
+        # Findings that have not been told as they are now, those that were told, and when growth was, by severity.
         self._grown: dict[str, Finding] = {}
-        self._found: dict[str, Instant] = {}
+        self._found: set[str] = set()
+        self._grew: dict[Severity, Instant] = {}
         self._recent: deque[_Recent] = deque()
         self._kept = 0
 
@@ -117,6 +123,7 @@ class Monitor:
         return self._news(self._engine.now)
 
     def _news(self, now: Instant | None) -> News:
+        findings = self._due_findings(now)
         due = {
             key for key in self._stale if self._engine.now - self._told.get(key, -REFRESH) >= REFRESH
         } | self._changed
@@ -128,7 +135,7 @@ class Monitor:
         told = News(
             now=self._engine.now,
             events=tuple(self._fresh),
-            findings=self._due_findings(now),
+            findings=findings,
             groups=groups,
             seconds=self._pulse.over(now),
             totals=self._engine.totals,
@@ -143,16 +150,25 @@ class Monitor:
         return self._engine.evicted | own
 
     def _due_findings(self, now: Instant | None) -> tuple[Finding, ...]:
-        """What was not told of yet, or not for a while; all with ``None``."""
+        """What was not told of yet, and what grew where it is time to tell that; all with ``None``."""
         at = self._engine.now
+        growth = {
+            severity
+            for severity, pause in GROWTH.items()
+            if now is None or not 0 <= at - self._grew.get(severity, -pause) < pause
+        }
+        if growth:
+            self._grew.update(dict.fromkeys(growth, at))
+            self._engine.catch_up()
+            self._note(self._engine.findings.grown())
         due = {
             name: finding
             for name, finding in self._grown.items()
-            if now is None or not 0 <= at - self._found.get(name, -GROWTH) < GROWTH
+            if finding.severity in growth or name not in self._found
         }
         for name in due:
             del self._grown[name]
-            self._found[name] = at
+        self._found.update(due)
         return tuple(due.values())
 
     def _digest(self) -> None:
@@ -216,7 +232,7 @@ class Monitor:
 
     def _keep(self, batch: Batch) -> None:
         """Keeps the batch's newest advertisements, and as few older ones as there is room for."""
-        rows = batch.frames[batch.frames["kind"] == Kind.ADVERT][-MAX_RECENT:]
+        rows = batch.frames[np.flatnonzero(batch.frames["kind"] == Kind.ADVERT)[-MAX_RECENT:]]
         if not len(rows):
             return
         start = int(rows["offset"].min())
@@ -287,6 +303,7 @@ class Monitor:
         return [event for event in self._events if key is None or event.group == key]
 
     def findings(self) -> Sequence[Finding]:
+        self._engine.catch_up()
         return self._engine.findings.all()
 
     def multicast(self) -> Sequence[VolumeInfo]:

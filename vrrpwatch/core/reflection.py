@@ -39,18 +39,14 @@ class Reflections:
         known = len(self._at)
         identities = np.concatenate((self._identity, identity ^ contents.mark[index]))
         instants = np.concatenate((self._at, at))
-        # Where all identities differ, as is usual, the faster sort that keeps no order among equals tells so.
-        ranked = np.sort(identities)
-        if not (ranked[1:] == ranked[:-1]).any():
-            self._variation(contents, index, identity)
-            self._remember(identities, instants)
-            return copy
-        order = np.argsort(identities, kind="stable")
+        varies_after = self._variation(contents, index, identity)
+        # As a rule all identities differ, so only the few that look alike are worth putting in order.
+        order = _alike(identities)
+        order = order[np.argsort(identities[order], kind="stable")]
         since = np.diff(instants[order])
         near = (identities[order][1:] == identities[order][:-1]) & (since <= WINDOW)
         rows, since = order[1:][near] - known, since[near]
         rows, since = rows[rows >= 0], since[rows >= 0]
-        varies_after = self._variation(contents, index, identity)
         which = index[rows]
         copy[rows] = (rows > varies_after[which]) | (since < contents.half_interval[which])
         self._remember(identities, instants)
@@ -71,3 +67,13 @@ class Reflections:
         after[which] = rows[position]
         varied[which] = True
         return after
+
+
+def _alike(identities: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """The places, in their order, of all identities that share their lower halves with another one."""
+    # A stable sort of 16-bit numbers is a radix sort; one more such sort of what the first one ordered sorts by both.
+    order = np.argsort(identities.astype(np.uint16), kind="stable")
+    order = order[np.argsort((identities >> 16).astype(np.uint16)[order], kind="stable")]
+    ranked = identities.astype(np.uint32)[order]
+    same = ranked[1:] == ranked[:-1]
+    return np.sort(order[np.append(same, False) | np.append(False, same)])

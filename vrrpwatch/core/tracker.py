@@ -97,6 +97,18 @@ class Tracker:
             self._check_overlaps(voice)
         self._excused = False
 
+    def prolong(self, advert: Advert, last: Instant, ended: Evidence) -> bool:
+        """The same where that is all the speaker goes on with; if so, nothing falls due earlier than it did before."""
+        voice = self.voices.get(advert.speaker)
+        if voice is None or voice.advert is not advert or voice.ended is not None or advert.resigns:
+            return False
+        if self._excused or self.overlaps or self._stints:
+            return False
+        if (last, ended) > (voice.last, voice.last_evidence):
+            voice.last, voice.last_evidence = last, ended
+        self.last_heard = max(self.last_heard, last)
+        return True
+
     @property
     def deadline(self) -> Instant | None:
         """When silence next means something, if nothing more is heard."""
