@@ -19,7 +19,7 @@ SECOND = 2_000
 ROUTERS = 5
 # Seconds for which the real ones were alone before.
 PEACE = 10
-MOST_MEGABYTES = 400
+MOST_MEGABYTES = 600
 
 
 def real(second: int) -> list[Sent]:

@@ -175,6 +175,15 @@ def test_forged_speakers_do_not_pile_up(tmp_path: Path) -> None:
     assert row.jitter == pytest.approx(0.5)
 
 
+def test_many_groups_are_told_anew_few_at_a_time_and_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrrpwatch.core.monitor.MAX_REFRESHED", 2)
+    lines = [{"who": "A", "from": number * 0.1, "count": 30, "id": number} for number in range(1, 6)]
+    stage = Stage({"hear": lines}, tmp_path)
+    told = [[group.key.id for group in stage.until(second).news().groups] for second in (1.0, 5.0, 12.0, 13.0, 14.0)]
+    # All are new at first, and refreshed when ten seconds have passed.
+    assert told == [[1, 2, 3, 4, 5], [], [1, 2], [3, 4], [5]]
+
+
 def test_forged_groups_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vrrpwatch.core.census.MAX_GROUPS", 4)
     monkeypatch.setattr("vrrpwatch.core.mastership.MAX_GROUPS", 4)

@@ -24,7 +24,7 @@ from vrrpwatch.core.quietest import Quietest
 
 # Ids, VLAN tags and destinations are forgeable, and every label set is a time series in Prometheus: so many of each
 # are kept, the quietest is forgotten for a new one and counted.
-MAX_GROUPS: Final = 4_096
+MAX_GROUPS: Final = 16_384
 MAX_DESTINATIONS: Final = 4_096
 MAX_SEGMENTS: Final = 1_024
 # Findings whose count is remembered, to tell by how much they grew; the engine holds 10,000.

@@ -19,7 +19,7 @@ AddressSet = tuple[IPAddress, ...]
 
 # Speakers are forgeable: beyond these the verdict that was given longest ago is forgotten and counted.
 MAX_SPEAKERS: Final = 16_384
-MAX_GROUPS: Final = 4096
+MAX_GROUPS: Final = 16_384
 # Every subset of what was learnt is a candidate: 64 digests at most, tried only until one fits.
 MAX_LEARNT: Final = 6
 

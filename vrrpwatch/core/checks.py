@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vrrpwatch.core.policy import Policy
 
 # Ids and sources are forgeable: beyond these the ones that have been quiet longest are forgotten and counted.
-MAX_GROUPS: Final = 4096
+MAX_GROUPS: Final = 16_384
 MAX_SPEAKERS: Final = 64
 # A redundancy group has a handful of speakers; comparing with more of a flood's would cost time and tell nothing new.
 MAX_COMPARED: Final = 8

@@ -11,12 +11,12 @@ from vrrpwatch.core.model import Advert, Evidence, GroupKey, Instant, nanosecond
 from vrrpwatch.wire.values import IPAddress, Mac
 
 # All of these are filled from forgeable packets: the group unheard for longest goes; of the rest, the new is refused.
-MAX_GROUPS: Final = 4_096
+MAX_GROUPS: Final = 16_384
 MAX_SPEAKERS: Final = 64
-MAX_ALL_SPEAKERS: Final = 16_384
+MAX_ALL_SPEAKERS: Final = 32_768
 MAX_SPEAKER_MACS: Final = 16
 MAX_ADDRESSES: Final = 512
-MAX_ALL_ADDRESSES: Final = 16_384
+MAX_ALL_ADDRESSES: Final = 32_768
 MAX_LEARNT: Final = 64
 MAX_GROUPS_OF_ADDRESS: Final = 16
 # Changes of mastership and contests of a group that are remembered for claims still to be judged.

@@ -21,9 +21,9 @@ from vrrpwatch.wire.link import dissect
 from vrrpwatch.wire.values import Arp, Packet
 
 # Frames are forgeable, so what is remembered of distinct ones is bounded: beyond this all are met anew.
-MAX_FINGERPRINTS = 16_384
+MAX_FINGERPRINTS = 32_768
 # The same for what speakers say: a sender that never repeats itself must not grow this without end.
-MAX_CONTENTS = 16_384
+MAX_CONTENTS = 32_768
 # The addresses that all of them list: one advertisement may hold 255.
 MAX_ADDRESSES = 131_072
 # Of a flood in which no two frames are alike, so many rows are taken in at a time: advertisements, and all others.

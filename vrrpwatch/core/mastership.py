@@ -11,9 +11,9 @@ from vrrpwatch.core.tracker import Tracker
 from vrrpwatch.core.voices import Overlap
 
 # Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
-MAX_GROUPS = 4096
+MAX_GROUPS = 16_384
 # The speakers of all groups together: what is kept of each is some kilobytes.
-MAX_ALL_VOICES = 16_384
+MAX_ALL_VOICES = 32_768
 # A network that changes masters more often than this has been told so already.
 MAX_EVENTS = 100_000
 

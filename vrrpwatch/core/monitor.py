@@ -7,6 +7,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # A group of which nothing changes is told anew this often, for its counts.
 REFRESH: Final = 10 * NANOSECONDS
+# So many of them at a time, for telling of one costs: more than the engine follows are told of within that time.
+MAX_REFRESHED: Final = 2_048
 # What is known and only goes on is told this often: a network with many faults shall not keep everybody busy, and what
 # is merely worth knowing is in no hurry.
 GROWTH: Final[Mapping[Severity, Instant]] = {
@@ -77,7 +80,7 @@ class Monitor:
         # Heard or changed since the rows were asked for, since a group was told of, and changed since then.
         self._dirty: set[GroupKey] = set()
         self._looked: Instant = 0
-        self._stale: set[GroupKey] = set()
+        self._stale: dict[GroupKey, None] = {}
         self._told: dict[GroupKey, Instant] = {}
         self._changed: set[GroupKey] = set()
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -124,13 +127,13 @@ class Monitor:
 
     def _news(self, now: Instant | None) -> News:
         findings = self._due_findings(now)
-        due = {
-            key for key in self._stale if self._engine.now - self._told.get(key, -REFRESH) >= REFRESH
-        } | self._changed
+        stale = (key for key in self._stale if self._engine.now - self._told.get(key, -REFRESH) >= REFRESH)
+        due = set(islice(stale, MAX_REFRESHED)) | self._changed
         groups = tuple(group for key in sorted(due) if (group := self._engine.group(key)) is not None)
         for group in groups:
             self._told[group.key] = self._engine.now
-        self._stale -= due
+        for key in due:
+            self._stale.pop(key, None)
         self._changed.clear()
         told = News(
             now=self._engine.now,
@@ -193,7 +196,7 @@ class Monitor:
     def _heard(self, piece: Piece) -> None:
         advert = piece.content.advert
         key = advert.group
-        self._stale.add(key)
+        self._stale[key] = None
         self._dirty.add(key)
         if key not in self._rows:
             self._admit(key, advert.interval)
@@ -226,7 +229,8 @@ class Monitor:
             self._rhythms.pop(key, None)
             self._told.pop(key, None)
             self._worst.pop(key, None)
-            for marked in (self._dirty, self._stale, self._changed):
+            self._stale.pop(key, None)
+            for marked in (self._dirty, self._changed):
                 marked.discard(key)
         self._keys = [key for key in self._keys if key in self._rows]
 

@@ -1,8 +1,8 @@
 """The last minutes by whole seconds: advertisements of every group, packets and bytes of every destination."""
 
-from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from vrrpwatch.core.model import NANOSECONDS, GroupKey, Instant
@@ -18,38 +18,61 @@ MAX_PENDING: Final = 65_536
 
 Place = tuple[str, str]
 Key = TypeVar("Key", bound=Hashable)
+Kept = TypeVar("Kept")
 
 
-@dataclass(slots=True)
 class _Lane:
-    """Counts by second, oldest first; what is older than ``SPAN`` seconds than the newest goes."""
+    """Counts by second, none older than ``SPAN`` seconds than the newest: thousands of groups have one."""
 
-    counts: deque[tuple[int, int, int]] = field(default_factory=deque)
+    __slots__ = ("_counts", "_newest")
 
-    def add(self, second: int, packets: int, octets: int) -> None:
-        if self.counts and second <= self.counts[-1][0]:
-            # Seconds come in order, but for the last one or two.
-            for place in range(len(self.counts) - 1, -1, -1):
-                known, before, size = self.counts[place]
-                if known == second:
-                    self.counts[place] = (second, before + packets, size + octets)
-                    return
-                if known < second:
-                    self.counts.insert(place + 1, (second, packets, octets))
-                    return
-            return
-        self.counts.append((second, packets, octets))
-        while self.counts[0][0] <= second - SPAN:
-            self.counts.popleft()
+    def __init__(self) -> None:
+        # Each second has the place that its remainder names; what is forged is heard in one second only.
+        self._counts = array("Q", (0,))
+        self._newest = 0
 
-    def until(self, end: int, span: int) -> list[tuple[int, int]]:
+    def add(self, second: int, count: int) -> None:
+        if second != self._newest and len(self._counts) < SPAN:
+            self._widen(second)
+        if second > self._newest:
+            for passed in range(max(self._newest, second - SPAN) + 1, second):
+                self._counts[passed % SPAN] = 0
+            self._counts[second % SPAN] = count
+            self._newest = second
+        elif second > self._newest - len(self._counts):
+            self._counts[second % len(self._counts)] += count
+
+    def until(self, end: int, span: int) -> list[int]:
         """The ``span`` seconds before ``end``, with zeros where nothing came."""
-        drawn = [(0, 0)] * span
-        for second, packets, octets in self.counts:
-            place = second - (end - span)
-            if 0 <= place < span:
-                drawn[place] = (packets, octets)
-        return drawn
+        newest, size = self._newest, len(self._counts)
+        return [
+            self._counts[second % size] if newest - size < second <= newest else 0 for second in range(end - span, end)
+        ]
+
+    def _widen(self, second: int) -> None:
+        (only,) = self._counts
+        if only:
+            self._counts = array("Q", bytes(8 * SPAN))
+            self._counts[self._newest % SPAN] = only
+        else:
+            self._newest = second
+
+
+class _Rate:
+    """Packets and bytes by second."""
+
+    __slots__ = ("octets", "packets")
+
+    def __init__(self) -> None:
+        self.packets = _Lane()
+        self.octets = _Lane()
+
+    def add(self, second: Second) -> None:
+        self.packets.add(second.second, second.packets)
+        self.octets.add(second.second, second.bytes)
+
+    def until(self, end: int) -> list[tuple[int, int]]:
+        return list(zip(self.packets.until(end, SPAN), self.octets.until(end, SPAN), strict=True))
 
 
 class Pulse:
@@ -57,14 +80,14 @@ class Pulse:
 
     def __init__(self) -> None:
         self._beats: OrderedDict[GroupKey, _Lane] = OrderedDict()
-        self._lanes: OrderedDict[Place, _Lane] = OrderedDict()
-        self._segments: OrderedDict[str, _Lane] = OrderedDict()
+        self._flows: OrderedDict[Place, _Rate] = OrderedDict()
+        self._segments: OrderedDict[str, _Rate] = OrderedDict()
         self._pending: dict[tuple[int, str, str], tuple[int, int]] = {}
         self.evicted = 0
 
     def beat(self, key: GroupKey, first: Instant, last: Instant, adverts: int) -> None:
         """A group was heard ``adverts`` times from ``first`` to ``last``, evenly as far as is known."""
-        lane = self._lane(self._beats, key, MAX_BEATS)
+        lane = self._kept(self._beats, key, MAX_BEATS, _Lane)
         start, end = first // NANOSECONDS, last // NANOSECONDS
         if end - start >= SPAN:
             start = end - SPAN + 1
@@ -73,15 +96,13 @@ class Pulse:
         for place in range(seconds):
             share = adverts * (place + 1) // seconds - adverts * place // seconds
             if share:
-                lane.add(start + place, share, 0)
+                lane.add(start + place, share)
 
     def add(self, seconds: Iterator[Second]) -> None:
         """What was added to the seconds of destinations, by time."""
         for told in seconds:
-            self._lane(self._lanes, (told.segment, told.destination), MAX_DESTINATIONS).add(
-                told.second, told.packets, told.bytes
-            )
-            self._lane(self._segments, told.segment, MAX_DESTINATIONS).add(told.second, told.packets, told.bytes)
+            self._kept(self._flows, (told.segment, told.destination), MAX_DESTINATIONS, _Rate).add(told)
+            self._kept(self._segments, told.segment, MAX_DESTINATIONS, _Rate).add(told)
             key = (told.second, told.segment, told.destination)
             packets, octets = self._pending.get(key, (0, 0))
             self._pending[key] = (packets + told.packets, octets + told.bytes)
@@ -95,20 +116,20 @@ class Pulse:
     def beats(self, key: GroupKey, now: Instant, span: int = SPAN) -> Sequence[int]:
         """Advertisements in each of the last ``span`` whole seconds before ``now``."""
         lane = self._beats.get(key)
-        return [] if lane is None else [packets for packets, _ in lane.until(now // NANOSECONDS, span)]
+        return [] if lane is None else lane.until(now // NANOSECONDS, span)
 
     def rates(self, segment: str, destination: str | None, now: Instant) -> Sequence[tuple[int, int]]:
         """Packets and bytes in each of the last ``SPAN`` whole seconds before ``now``."""
-        lane = self._segments.get(segment) if destination is None else self._lanes.get((segment, destination))
-        return [] if lane is None else lane.until(now // NANOSECONDS, SPAN)
+        rate = self._segments.get(segment) if destination is None else self._flows.get((segment, destination))
+        return [] if rate is None else rate.until(now // NANOSECONDS)
 
-    def _lane(self, lanes: "OrderedDict[Key, _Lane]", key: Key, most: int) -> _Lane:
-        lane = lanes.get(key)
-        if lane is None:
-            if len(lanes) >= most:
-                lanes.popitem(last=False)
+    def _kept(self, table: "OrderedDict[Key, Kept]", key: Key, most: int, make: Callable[[], Kept]) -> Kept:
+        kept = table.get(key)
+        if kept is None:
+            if len(table) >= most:
+                table.popitem(last=False)
                 self.evicted += 1
-            lane = lanes[key] = _Lane()
+            kept = table[key] = make()
         else:
-            lanes.move_to_end(key)
-        return lane
+            table.move_to_end(key)
+        return kept

@@ -9,7 +9,7 @@ Key = TypeVar("Key")
 Entry = TypeVar("Entry")
 
 # How many one look through the table finds.
-BATCH: Final = 512
+BATCH: Final = 2_048
 # Nobody's silence is forgiven for longer than this (ns).
 MOST_CREDIT: Final = 3_600 * NANOSECONDS
 
