@@ -37,7 +37,7 @@ def test_what_was_done_is_exported_in_order_and_once(url: str) -> None:
             "action": "applied",
             "who": "ann",
             "places": ["inet"],
-            "files": [{"name": "rules.nft", "sha256": "ab" * 32}],
+            "files": ["rules.nft sha256:" + "ab" * 32],
             "reason": "within 60 s",
         },
         {
@@ -47,18 +47,23 @@ def test_what_was_done_is_exported_in_order_and_once(url: str) -> None:
             "action": "confirmed",
             "who": "bob",
             "places": ["inet"],
-            "files": [{"name": "rules.nft", "sha256": "ab" * 32}],
+            "files": ["rules.nft sha256:" + "ab" * 32],
             "reason": "",
         },
     ]
     assert [row["action"] for row in exported(url, "--since", "2023-11-14T22:13:21Z")] == ["confirmed"]
     assert exported(url, "--sensor", "fw2") == []
+    csv = CliRunner().invoke(store, ["export", "--store", url, "--table", "rules", "--output", "csv"])
+    assert (
+        csv.stdout.splitlines()[2]
+        == f"fw1,2023-11-14T22:13:50.000000Z,confirmed,bob,inet,rules.nft sha256:{'ab' * 32},"
+    )
 
 
 def test_hostile_names_are_kept_as_text(url: str) -> None:
     record(place(url), [APPLIED._replace(files=(("a\0b\udcff", "00"),), who="x\0" * 1000)])
     (row,) = exported(url)
-    assert row["files"] == [{"name": "a\\x00b\\udcff", "sha256": "00"}]
+    assert row["files"] == ["a\\x00b\\udcff sha256:00"]
 
 
 def test_old_changes_are_pruned(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

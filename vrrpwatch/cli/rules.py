@@ -2,13 +2,15 @@
 
 import click
 
+from vrrpwatch.cli.rules_apply import apply, confirm, finish_overdue, remove, status
 from vrrpwatch.cli.rules_import import import_
 from vrrpwatch.cli.rules_make import drift, generate, learn
 from vrrpwatch.cli.rules_prove import prove
 
 
 @click.group(short_help="Confine the traffic with firewall rules, and prove that they do.")
-def rules() -> None:
+@click.pass_context
+def rules(ctx: click.Context) -> None:
     """Make firewall rules that let advertisements and state flow where they belong and nowhere else, and prove them.
 
     \b
@@ -19,7 +21,10 @@ def rules() -> None:
       vrrpwatch rules prove rules.nft capture.pcap --policy policy.toml
       vrrpwatch rules apply rules.nft
     """
+    # Who confirms decides on what others would roll back.
+    if ctx.invoked_subcommand != confirm.name:
+        finish_overdue()
 
 
-for command in (learn, import_, drift, generate, prove):
+for command in (learn, import_, drift, generate, prove, apply, confirm, status, remove):
     rules.add_command(command)

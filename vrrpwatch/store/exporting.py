@@ -243,7 +243,7 @@ def _rules(connection: Connection, wanted: Wanted) -> Iterator[Object]:
             "host": change[table.host],
             "at": rfc3339(change[table.at]),
             **{name: change[table[name]] for name in ("action", "who", "places")},
-            "files": [{"name": name, "sha256": digest} for name, digest in change[table.files]],
+            "files": [f"{name} sha256:{digest}" for name, digest in change[table.files]],
             "reason": change[table.reason],
         }
 
