@@ -176,7 +176,10 @@ def export(
     until: "Instant | None",
     per: "Width",
 ) -> None:
-    """Write events, findings, volume, runs or changes of firewall rules in order of time. TIME is as in 2026-01-31 or 2026-01-31T12:00:00Z."""
+    """Write events, findings, volume, runs or changes of firewall rules in order of time.
+
+    TIME is as in 2026-01-31 or 2026-01-31T12:00:00Z.
+    """
     from vrrpwatch.store.exporting import COLUMNS, TYPES, Wanted, rows
     from vrrpwatch.store.formats import write_csv, write_ndjson, write_parquet
 
