@@ -53,21 +53,22 @@ class Kernel:
         }
 
     def retry(self, wanted: dict[Attempt, Expected], before: set[Attempt], after: set[Attempt]) -> int:
-        """Tries alone what a rate limit may have cut, one packet of a flow a round, and adds what passes to ``after``.
+        """Tries alone what a rate limit may have cut, one frame of a flow a round, and adds what passes to ``after``.
 
         Returns how many were never tried alone.
         """
-        waiting: dict[object, list[Attempt]] = {}
-        for attempt in before - after:
-            if wanted[attempt].wanted in ("keep", "ignore"):
-                waiting.setdefault(wanted[attempt].flow or attempt[0], []).append(attempt)
-        queues = [sorted(queue, key=repr) for queue in waiting.values()]
+        waiting: dict[object, dict[Trial, list[Attempt]]] = {}
+        for attempt, want in wanted.items():
+            if want.wanted in ("keep", "ignore") and attempt in before and attempt not in after:
+                queue = waiting.setdefault(want.flow or attempt[0], {})
+                queue.setdefault(self._trial(attempt), []).append(attempt)
+        queues = [list(queue.values()) for queue in waiting.values()]
         for _ in range(MAX_ROUNDS):
-            batch = [queue.pop() for queue in queues if queue]
+            batch = [attempt for queue in queues if queue for attempt in queue.pop()]
             if not batch:
                 break
             after |= self.passes(batch, ruled=True)
-        return sum(map(len, queues))
+        return sum(len(together) for queue in queues for together in queue)
 
     def bursts(self, wanted: dict[Attempt, Expected], before: set[Attempt]) -> tuple[tuple[str, ...], list[Violation]]:
         """Sends far more of one packet of each limited flow, and of what is unlisted, than its bucket holds.
