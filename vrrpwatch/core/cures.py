@@ -4,10 +4,12 @@ The rules are nftables'; ``vrrpwatch rules`` makes whole sets of them, for every
 """
 
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from vrrpwatch.core.analysis import GroupInfo, VolumeInfo
 from vrrpwatch.core.model import NANOSECONDS, Finding
+from vrrpwatch.wire.values import IPAddress
 
 # What each protocol's packets are told by, beside their addresses (RFC 9568 §5.1; conntrackd's and IPVS's usual ports).
 _MESSAGES: Final = {
@@ -19,6 +21,8 @@ _MESSAGES: Final = {
     "hsrp": "udp dport { 1985, 2029 }",
     "glbp": "udp dport 3222",
 }
+# Findings of these rules may have a cure.
+CURABLE: Final = frozenset({"leak", "multicast-budget"})
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 # IFNAMSIZ of linux/if.h, less the closing zero.
 MAX_DEVICE: Final = 15
@@ -45,14 +49,15 @@ class Cures:
     def of(self, finding: Finding) -> Cure | None:
         """``None`` for findings that no rule can end, and where it cannot be known."""
         if finding.rule == "leak" and finding.group in self._groups:
-            return self._leak(finding, self._groups[finding.group])
+            source = _address(finding.subject)
+            return None if source is None else self._leak(finding, source, self._groups[finding.group])
         if finding.rule == "multicast-budget":
             return self._budget(finding)
         return None
 
-    def _leak(self, finding: Finding, info: GroupInfo) -> Cure:
+    def _leak(self, finding: Finding, source: IPAddress, info: GroupInfo) -> Cure:
         key = info.key
-        adverts = next((item.adverts for item in info.speakers if str(item.key.ip) == finding.subject), 0)
+        adverts = next((item.adverts for item in info.speakers if item.key.ip == source), 0)
         seconds = (finding.last - finding.first) / NANOSECONDS
         each = max(adverts - 1, 0) / seconds if seconds > 0 else 0.0
         volume = next((item for item in self._volumes.get(key.segment, ()) if item.destination == key.scope), None)
@@ -63,21 +68,43 @@ class Cures:
         else:
             # Their group is not in one place in all versions.
             message = _MESSAGES[key.protocol]
-        rule = f"oifname {_device(key.segment)}{_tags(key.segment)} {ip} saddr {finding.subject} {message} drop"
+        rule = f"oifname {_device(key.segment)}{_tags(key.segment)} {ip} saddr {source} {message} drop"
         return Cure(rule, "the bridge or router that joins the segments (forward)", each, each * size)
 
     def _budget(self, finding: Finding) -> Cure | None:
-        spent = [item for item in self._volumes.get(finding.segment, ()) if item.protocol in _MESSAGES]
+        spent = [
+            (item, address, message)
+            for item in self._volumes.get(finding.segment, ())
+            if (message := _message(item.protocol)) and (address := _address(item.destination))
+        ]
         if not spent:
             return None
-        most = max(spent, key=lambda item: (item.packets, item.destination))
-        ip = "ip6" if ":" in most.destination else "ip"
+        most, address, message = max(spent, key=lambda one: (one[0].packets, one[0].destination))
+        ip = "ip" if address.version == 4 else "ip6"
         ports = ", ".join(_ports(len(most.sources)))
-        rule = f"oifname != {{ {ports} }} {ip} daddr {most.destination} {_MESSAGES[most.protocol]} drop"
+        rule = f"oifname != {{ {ports} }} {ip} daddr {address} {message} drop"
         where = (
             f"the bridge of {finding.segment} (forward), with the ports of those who need it; saved on each other port"
         )
         return Cure(rule, where, most.packets_per_second.mean, most.bits_per_second.mean)
+
+
+def _address(text: str) -> IPAddress | None:
+    """An address that may stand in a rule: what a store holds, or the rest of a flood, may be any text."""
+    try:
+        # After a % the module takes anything as an IPv6 scope.
+        return ip_address(text) if "%" not in text else None
+    except ValueError:
+        return None
+
+
+def _message(protocols: str) -> str:
+    """What all packets to a destination are told by; empty where they are of several kinds, or of none that is known.
+
+    ``protocols`` are those of a :class:`VolumeInfo`: VRRP and CARP share their destination, and their number too.
+    """
+    messages = {_MESSAGES.get(protocol, "") for protocol in protocols.split(",")}
+    return messages.pop() if len(messages) == 1 else ""
 
 
 def _ports(count: int) -> Iterator[str]:
