@@ -19,18 +19,26 @@ Home = tuple[str, int, int, str, IPAddress]
 
 @dataclass(slots=True)
 class _Place:
-    """A segment on which a source was heard; ``packets`` are not reported yet, ``leaks_from`` is the first segment."""
+    """A segment on which a source was heard; ``packets`` are not reported yet, ``leaks_from`` is the first segment.
+
+    ``since`` is when it was heard again after a silence in which nobody would have waited for it any more.
+    """
 
     group: GroupKey
     evidence: Evidence
     first: Instant
+    since: Instant
     last: Instant
     packets: int = 0
     leaks_from: "_Place | None" = None
 
 
 class Leaks:
-    """Compares where each source is heard.  A host that moved is no leak: both segments must hear it at one time."""
+    """Compares where each source is heard.
+
+    A host that moved, or an interface that was renamed, is no leak: the first segment must hear it still after the
+    second has begun to.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
@@ -48,18 +56,19 @@ class Leaks:
         if place is None:
             if len(places) >= MAX_PLACES:
                 return
-            place = _Place(advert.group, Evidence(run.source, run.first_packet), first, last)
+            place = _Place(advert.group, Evidence(run.source, run.first_packet), first, first, last)
             places[advert.group.segment] = place
+        elif first > place.last + nanoseconds(longest_wait(advert)):
+            place.since = first
         place.last = max(place.last, last)
         place.packets += packets
         if len(places) == 1:
             return
-        wait = nanoseconds(longest_wait(advert))
         # The segment on which it was first heard counts as where it belongs.
         ranked = list(places.values())
         own = ranked.index(place)
         for rank, other in enumerate(ranked):
-            if other is place or first > other.last + wait:
+            if other is place or other.last < place.since or place.last < other.since:
                 continue
             later, earlier = (place, other) if rank < own else (other, place)
             later.leaks_from = later.leaks_from or earlier
