@@ -35,25 +35,37 @@ def load(path: str | Path, model: "type[Model]") -> "Model":
     """
     from pydantic import ValidationError
 
-    from vrrpwatch.core.faults import describe
+    from vrrpwatch.core.faults import Place, describe
+    from vrrpwatch.core.toml_lines import TomlLines
 
     try:
-        data = read_toml(path)
+        text, tables = _read_toml(path)
     except OSError as error:
         raise SettingsError((f"{path}: cannot be read ({error.strerror}): check the path",)) from None
     try:
-        return model.model_validate(data, context={"read": _secrets_beside(Path(path))})
+        return model.model_validate(tables, context={"read": _secrets_beside(Path(path))})
     except ValidationError as error:
-        raise SettingsError(tuple(f"{path}: {line}" for line in describe(error))) from None
+        lines = TomlLines(text)
+
+        def where(place: Place) -> str:
+            line = lines.of(place)
+            return f"{path}: " if line is None else f"{path}:{line}: "
+
+        raise SettingsError(describe(error, where)) from None
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The tables of a file; raises :class:`OSError` where it cannot be read, :class:`SettingsError` for no TOML."""
+    return _read_toml(path)[1]
+
+
+def _read_toml(path: str | Path) -> tuple[str, dict[str, Any]]:
     data = read_regular(path, MAX_FILE)
     import tomllib
 
     try:
-        return tomllib.loads(data.decode())
+        text = data.decode()
+        return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise SettingsError((f"{path}: byte {error.start + 1} is not UTF-8: save it as UTF-8 text",)) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:

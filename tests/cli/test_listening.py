@@ -95,7 +95,7 @@ def test_alert_settings_are_judged_before_anything_runs(settings: str | None, tm
     command = [COMMAND, "watch", "-i", "lo", "-c", "1", "--alerts", str(path), "--outbox", str(tmp_path / "outbox.db")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == Exit.USAGE, done.stderr
-    assert f"vrrpwatch: {path}: " in done.stderr
+    assert f"vrrpwatch: {path}:" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import struct
 from collections.abc import Mapping
 from ipaddress import IPv4Address
@@ -222,7 +223,8 @@ def test_faults_are_told_without_the_secret(case: str, tmp_path: Path) -> None:
     path.write_text("version = 1\n" + text)
     with pytest.raises(SettingsError) as caught:
         load_keys(path)
-    assert list(caught.value.lines) == [f"{path}: {line}" for line in expected]
+    told = [re.sub(r"^:(\d+:)? ", "", line.removeprefix(str(path))) for line in caught.value.lines]
+    assert told == expected
     assert "hush" not in str(caught.value)
 
 
@@ -233,5 +235,5 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_keys(path)
     missing = tmp_path / "none.key"
     assert caught.value.lines == (
-        f"{path}: key[1].secret_file: cannot read {missing} (No such file or directory): correct the path",
+        f"{path}:4: key[1].secret_file: cannot read {missing} (No such file or directory): correct the path",
     )

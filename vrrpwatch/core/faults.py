@@ -54,10 +54,14 @@ def _fault(place: Place, message: str) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("fault", "{message}", {"message": message}), loc=place, input=None)
 
 
-def describe(error: ValidationError) -> tuple[str, ...]:
-    """One line per fault, ``PLACE: what is wrong``; the tables of a list count from 1, and no value is repeated."""
+def describe(error: ValidationError, where: Callable[[Place], str] = lambda _: "") -> tuple[str, ...]:
+    """One line per fault, ``PLACE: what is wrong``; the tables of a list count from 1, and no value is repeated.
+
+    ``where`` says what stands before a place, as the file and its line do.
+    """
     return tuple(
-        f"{_place(item['loc'])}: {_HINTS.get(item['type'], item['msg'].removeprefix('Value error, '))}"
+        f"{where(item['loc'])}{_place(item['loc'])}: "
+        f"{_HINTS.get(item['type'], item['msg'].removeprefix('Value error, '))}"
         for item in error.errors(include_url=False, include_input=False)
     )
 
