@@ -76,7 +76,9 @@ def confined(plan: Plan, packet: Packet) -> bool:
     """Whether the plan judges such packets at all, wherever on its segments they are."""
     for place in plan.places[:1]:
         passage = Passage(plan.hooks[0], place.devices[0], place.devices[-1] if plan.role == "bridge" else None)
-        return expect(plan, packet._replace(vlans=place.vlans), passage).wanted != "ignore"
+        # Guards alone say what is judged.
+        bare = plan._replace(flows=())
+        return expect(bare, packet._replace(vlans=place.vlans), passage).wanted != "ignore"
     return False
 
 
@@ -100,6 +102,9 @@ class _Reading:
         self.uncovered = 0
         self._excess = Excess()
         self._known: list[_Known] = []
+        self._flows: dict[tuple[object, object], list[Flow]] = {}
+        for flow in plan.flows:
+            self._flows.setdefault((flow.source, flow.destination), []).append(flow)
 
     def _confined(self, packet: Packet) -> bool:
         return confined(self._plan, packet)
@@ -122,7 +127,10 @@ class _Reading:
         if network is not None and (4 if isinstance(network, Ipv4) else 6) not in self.families:
             return _Known(False, (), None)
         found = ways(self._plan, one, judged=confined(self._plan, one.packet), egress=self._egress)
-        pairs = tuple((way, expected(self._plan, one.packet, way)) for way in found)
+        # With a thousand groups, most flows are of other hosts.
+        ends = (None, None) if network is None else (network.source, network.destination)
+        near = self._plan._replace(flows=tuple(self._flows.get(ends, ())))
+        pairs = tuple((way, expected(near, one.packet, way)) for way in found)
         return _Known(True, pairs, next((want.flow for way, want in pairs if way.own and want.flow is not None), None))
 
     def judged(self) -> tuple[list[Judged], dict[Attempt, Expected]]:

@@ -33,8 +33,11 @@ _SETTINGS: Final = {
     "ipv4/conf/all/forwarding": "1",
     "ipv4/conf/default/forwarding": "1",
     "ipv4/igmp_max_memberships": "100000",
+    "ipv4/igmp_link_local_mcast_reports": "0",
+    "ipv4/igmp_qrv": "1",
+    "ipv6/mld_qrv": "1",
     "ipv6/conf/all/disable_ipv6": "0",
-    "ipv6/conf/default/disable_ipv6": "0",
+    "ipv6/conf/default/disable_ipv6": "1",
     "ipv6/conf/default/addr_gen_mode": "1",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/router_solicitations": "0",
@@ -60,6 +63,9 @@ class Network:
         if bridge:
             self._span(devices, filtered_above)
         else:
+            for device in devices:
+                with suppress(FileNotFoundError):
+                    _set(f"ipv6/conf/{device}/disable_ipv6", "0")
             # The kernel sends no IPv6 packet by a device that has no address at all.
             _ip([f"address add fe80::1/64 dev {device} nodad" for device in devices])
         self.index = {name: socket.if_nametoindex(name) for pair in pairs for name in pair}

@@ -23,6 +23,7 @@ _IPV4, _IPV6 = 0x0800, 0x86DD
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)
 _SIOCGIFHWADDR: Final = 0x8927
 _IPV6_HDRINCL: Final = 36
+_PACKET_STATISTICS: Final = 6
 # linux/mroute.h: the kernel forwards multicast only where a routing daemon asks it to; here that is this socket.
 _MRT_INIT, _MRT_ADD_VIF, _MRT_DEL_VIF, _MRT_ADD_MFC, _MRT_DEL_MFC = 200, 202, 203, 204, 205
 _VIFF_USE_IFINDEX: Final = 0x8
@@ -53,7 +54,11 @@ class Host:
         self._card = self._socket(socket.AF_PACKET, 0)
         self._tap = self._socket(socket.AF_PACKET, socket.htons(ETH_P_ALL))
         self._tap.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        self._tap.settimeout(PATIENCE)
+        # The clock has a socket of its own, whose queue nothing else fills.
+        self._clock = self._socket(socket.AF_PACKET, 0)
+        self._clock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self._clock.bind((CLOCK_NEAR, OWN_TYPE))
+        self._clock.settimeout(PATIENCE)
         self._out4 = self._socket(socket.AF_INET, socket.IPPROTO_RAW)
         self._out4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         self._out6 = self._socket(socket.AF_INET6, socket.IPPROTO_RAW)
@@ -84,6 +89,9 @@ class Host:
             _drain(ear)
         frame = self._prepare(trial)
         routed = trial.course == "forward" and self._carry(trial, body)
+        # The host itself speaks up now and then, to say which groups it has joined.
+        _drain(self._tap)
+        self._lost()
         seen: dict[str, int] = {}
         started = time.monotonic()
         for first in range(0, trial.copies, self._stretch):
@@ -92,7 +100,7 @@ class Host:
             self._settle(mark, seen)
             if ear is not None:
                 # A raw IPv6 socket gives what follows the headers only.
-                heard = sum(data.endswith(mark) or (len(data) > 0 and mark.endswith(data)) for data in _drain(ear))
+                heard = sum(data.endswith(mark) or (len(data) > 0 and mark.endswith(data)) for data, _ in _drain(ear))
                 if heard:
                     seen[""] = seen.get("", 0) + heard
         seconds = time.monotonic() - started
@@ -177,16 +185,22 @@ class Host:
         self._ticks += 1
         tick = struct.pack("!6s6sHQ", b"\x02vtick", b"\x02vtock", OWN_TYPE, self._ticks)
         self._cable.sendto(tick, (CLOCK_FAR, OWN_TYPE))
-        while True:
-            try:
-                data, address = self._tap.recvfrom(65600)
-            except TimeoutError:
-                raise ReplayError(f"the kernel has not dealt with a frame within {PATIENCE} s") from None
-            if address[0] == CLOCK_NEAR and data == tick:
-                return
-            device = self._device.get(address[0])
+        try:
+            while self._clock.recv(64) != tick:
+                pass
+        except TimeoutError:
+            raise ReplayError(f"the kernel has not dealt with a frame within {PATIENCE} s") from None
+        for data, name in _drain(self._tap):
+            device = self._device.get(name)
             if device is not None and data.endswith(mark):
                 seen[device] = seen.get(device, 0) + 1
+        if self._lost():
+            raise ReplayError("frames were lost before they could be counted: try again with less at work here")
+
+    def _lost(self) -> int:
+        """How many frames the tap's queue had no room for since this was asked last (linux/if_packet.h)."""
+        statistics = self._tap.getsockopt(SOL_PACKET, _PACKET_STATISTICS, 8)
+        return int(struct.unpack("=II", statistics)[1])
 
     def _carry(self, trial: Trial, body: bytes) -> bool:
         """Has the kernel route an IPv4 group from one device to the other, as a multicast router would."""
@@ -246,10 +260,12 @@ def _mark(body: bytes, frame: bytes) -> bytes:
     return body[12:] if ethertype == _IPV4 else body[8:] if ethertype == _IPV6 else body
 
 
-def _drain(ear: socket.socket) -> list[bytes]:
-    heard = []
+def _drain(listening: socket.socket) -> list[tuple[bytes, str]]:
+    """What a socket has heard, and on a packet socket by which interface."""
+    heard: list[tuple[bytes, str]] = []
     while True:
         try:
-            heard.append(ear.recv(65600, socket.MSG_DONTWAIT))
+            data, address = listening.recvfrom(65600, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return heard
+        heard.append((data, address[0]))
