@@ -42,8 +42,10 @@ RULES: Final[dict[str, Severity]] = {
     "clock-step": _W,
 }
 
-# Subjects are taken from packets and so are forgeable: beyond this many findings new subjects are only counted.
+# Subjects are taken from packets and so are forgeable: beyond this many findings new subjects are only counted, but for
+# so many of each rule: ten thousand groups without authentication must not crowd out the one that has two masters.
 MAX_FINDINGS: Final = 10_000
+MAX_OF_RULE: Final = 1_000
 # Enough packets to open in Wireshark; the count tells how many there were.
 MAX_EVIDENCE: Final = 8
 
@@ -57,6 +59,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, GroupKey | None, str], Finding] = {}
+        self._of_rule = dict.fromkeys(RULES, 0)
         self._grown: dict[int, Finding] = {}
         self.evicted = 0
 
@@ -81,9 +84,10 @@ class Findings:
         key = (rule, segment, group, subject)
         found = self._found.get(key)
         if found is None:
-            if len(self._found) >= MAX_FINDINGS:
+            if len(self._found) >= MAX_FINDINGS and self._of_rule[rule] >= MAX_OF_RULE:
                 self.evicted += 1
                 return None
+            self._of_rule[rule] += 1
             found = Finding(rule, RULES[rule], segment, group, subject, first, last, 0, summary, ())
             self._found[key] = found
         found.first = min(found.first, first)
