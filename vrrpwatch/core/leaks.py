@@ -10,7 +10,7 @@ from vrrpwatch.core.model import Advert, Evidence, GroupKey, Instant, Run, nanos
 from vrrpwatch.wire.values import IPAddress
 
 # Sources are forgeable: beyond these, the one that was heard longest ago is forgotten.
-MAX_HOMES: Final = 16_384
+MAX_HOMES: Final = 32_768
 # The segments of one source; further ones are not compared.
 MAX_PLACES: Final = 64
 
