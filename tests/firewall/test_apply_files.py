@@ -176,7 +176,7 @@ def test_other_json_is_refused(tmp_path: Path, text: str, word: str) -> None:
         ("-A VRRPWATCH-IN -m bpf --object-pinned /sys/fs/bpf/x -j DROP", "is refused"),
         ("-A VRRPWATCH-IN --modprobe=/tmp/x -j DROP", "is refused"),
         ("-A VRRPWATCH-IN -m set --match-set x src -j DROP", "-m 'set' is refused"),
-        ("-A VRRPWATCH-IN -p 112 -j DROP 'x\\\n'", "a quote is not closed"),
+        ('-A VRRPWATCH-IN -p 112 -j DROP "x', "a quote is not closed"),
         ("*nat", "'*nat' is refused"),
         ("COMMIT\n*filter", "'*filter' is refused"),
         ("COMMIT\n-F", "outside of *filter"),

@@ -24,7 +24,7 @@ mount -t proc proc /proc
 trap 'echo o > /proc/sysrq-trigger; sleep 10' EXIT
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
-modprobe -a -d {folder} overlay veth bridge
+modprobe -a -d {folder} overlay {modules}
 mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root
 cd /mnt/root
 # The units of this machine are not wanted, nor what says that it is a container; what is wanted, nobody else asks for.
@@ -62,14 +62,20 @@ Type=oneshot
 TimeoutStartSec=150
 WorkingDirectory={_SOURCE}
 Environment=LD_LIBRARY_PATH={_PYTHON}/lib PYTHONPATH={_SOURCE}:{_PACKAGES} PYTHONDONTWRITEBYTECODE=1
-ExecStart={_PYTHON}/bin/{{python}} -m tests.lab.guest_service {_OUT}/seen.json
+ExecStart={_PYTHON}/bin/{{python}} -m {{scenario}} {_OUT}/seen.json
 StandardOutput=file:{_OUT}/log
 StandardError=inherit
 """
 
 
-def observe(unit: str, changes: Sequence[str]) -> dict[str, Any]:
-    """Lets :mod:`tests.lab.guest_service` try the text of a unit in a guest, and returns what it saw.
+def observe(
+    unit: str,
+    changes: Sequence[str],
+    *,
+    scenario: str = "tests.lab.guest_service",
+    modules: Sequence[str] = ("veth", "bridge"),
+) -> dict[str, Any]:
+    """Lets the module ``scenario`` try the text of a unit in a guest with kernel ``modules``, and returns what it saw.
 
     ``changes`` are the lines of a drop-in for it.  Raises :class:`LabError` with what was said where that fails.
     """
@@ -78,13 +84,13 @@ def observe(unit: str, changes: Sequence[str]) -> dict[str, Any]:
         (own / "out").mkdir()
         python = f"python{sysconfig.get_python_version()}"
         (own / "vrrpwatch.service").write_text(unit)
-        (own / "lab.service").write_text(_LAB.format(python=python))
+        (own / "lab.service").write_text(_LAB.format(python=python, scenario=scenario))
         (own / "lab.conf").write_text("\n".join(("[Service]", *changes, "")))
         program = own / "vrrpwatch"
         program.write_text(_PROGRAM.format(python=python))
         program.chmod(0o755)
         words = {"prefix": sys.base_prefix, "packages": sysconfig.get_path("platlib"), "repository": REPOSITORY}
-        shown = boot(own, _INIT, words, writable=False)
+        shown = boot(own, _INIT.replace("{modules}", " ".join(modules)), words, writable=False)
         seen, log = own / "out" / "seen.json", own / "out" / "log"
         if not seen.exists():
             said = log.read_text() if log.exists() else ""

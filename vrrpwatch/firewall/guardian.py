@@ -180,7 +180,8 @@ def _end_hanging(folder: Folder, pending: Pending) -> None:
     pid, ticks = pending.process
     try:
         process = os.pidfd_open(pid)
-    except ProcessLookupError:
+    except OSError:
+        # It has ended.
         return
     try:
         while started(pid) == ticks and folder.busy:

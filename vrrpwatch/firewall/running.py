@@ -13,6 +13,7 @@ from vrrpwatch.firewall.running_tools import (
     PLACES,
     XTABLES,
     Family,
+    ForbiddenError,
     Place,
     RulesError,
     XTool,
@@ -102,7 +103,13 @@ def mismatch(tool: XTool) -> str | None:
     program = f"{tool}-{theirs}-save"
     if not installed(program) or (theirs == "legacy" and "filter" not in _legacy_tables(tool)):
         return None
-    count = sum(line.startswith("-A ") for line in run((program, "-t", "filter")).splitlines())
+    try:
+        count = sum(line.startswith("-A ") for line in run((program, "-t", "filter")).splitlines())
+    except ForbiddenError:
+        raise
+    except RulesError:
+        # A kernel without that variant holds no rules of it.
+        return None
     if not count:
         return None
     return (
