@@ -131,6 +131,10 @@ FAULTS = {
         "version = 1\n" + ONE.replace('{ ip = "10.0.0.1" }', ""),
         ["group[1].speakers: is empty: list at least one"],
     ),
+    "speakers that are no tables": (
+        "version = 1\n" + ONE.replace('{ ip = "10.0.0.1" }', '"10.0.0.1"'),
+        ["group[1].speakers[1]: is no table: write { setting = value, … }"],
+    ),
     "priority in CARP": (
         "version = 1\n" + ONE.replace("vrrp", "carp").replace('"10.0.0.1" }', '"10.0.0.1", priority = 1 }'),
         ["group[1].speakers: CARP has no priority: remove it from 10.0.0.1"],

@@ -248,6 +248,14 @@ def test_status_says_what_is_there(run: Run, url: str) -> None:
     assert "2026-01-01T00:00:00Z to 2026-01-11T00:00:00Z, 0 dropped" in text
 
 
+def test_a_sensor_that_heard_nothing_yet_has_no_time(run: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / "idle.db")
+    journal = Journal(path, "idle", clock=clock)
+    journal.record(news()._replace(now=0))
+    assert journal.close()
+    assert "): heard nothing yet, 0 dropped" in run("status", "--store", path).stdout
+
+
 @pytest.mark.parametrize("name", ["status", "prune", "export"])
 def test_a_store_that_is_missing_or_strange_is_one_line_and_code_6(run: Run, tmp_path: Path, name: str) -> None:
     more = ("--table", "events") if name == "export" else ()

@@ -228,7 +228,8 @@ def _status_text(found: "Status") -> str:
     lines = [found.store, f"  tables at {found.step or 'no step'} ({state}), {found.bytes:,} bytes"]
     lines += [f"  {count:>13,}  {table}" for table, count in found.rows.items()]
     for sensor in found.sensors:
-        span = f"{rfc3339(sensor.first)[:19]}Z to {rfc3339(sensor.last)[:19]}Z"
+        # One that heard nothing yet has no time: its clock is that of what it hears.
+        span = f"{rfc3339(sensor.first)[:19]}Z to {rfc3339(sensor.last)[:19]}Z" if sensor.last else "heard nothing yet"
         name = safe_text(sensor.name)
         lines.append(f"  sensor {name} (vrrpwatch {safe_text(sensor.version)}): {span}, {sensor.dropped:,} dropped")
     return "\n".join(lines) + "\n"

@@ -12,6 +12,8 @@ Parsed = TypeVar("Parsed")
 _HINTS: Final = {
     "extra_forbidden": "no such setting: check the spelling, or remove it",
     "missing": "is missing: add it",
+    # The library's own words name our class.
+    "model_type": "is no table: write { setting = value, … }",
 }
 
 
