@@ -1,6 +1,7 @@
 """Which packets rules can tell apart, the ways on which each is tried, limits, and rules as files hold them."""
 
 import struct
+from random import Random
 
 import pytest
 
@@ -267,3 +268,18 @@ def test_rules_of_any_size_and_no_text_at_all_are_one_line() -> None:
         read_rules("rules", b"#" * (MAX_OCTETS + 1))
     with pytest.raises(ProofError, match="not UTF-8 text at octet 2"):
         read_rules("rules", b"ab\xff")
+
+
+def test_no_frame_that_a_forger_makes_up_breaks_the_reckoning() -> None:
+    chance = Random(7)
+    made = classes()
+    seeds = [advert(), advert6(), advert6(options=True), tagged(sent(carp(1), 112), 10), sent(signed(1, b"A" * 12), 51)]
+    for number in range(5_000):
+        frame = bytearray(chance.choice(seeds))
+        for _ in range(chance.randrange(4)):
+            frame[chance.randrange(len(frame))] = chance.randrange(256)
+        cut = bytes(frame[: chance.randrange(len(frame) + 1)] if chance.random() < 0.3 else frame)
+        length = len(cut) + chance.choice((0, 0, 60, 70_000))
+        made.take(Captured(0, number, 0, "eth0", chance.choice((1, 1, 101, 113, 276, 9999)), cut, length))
+    assert sum(one.packets for one in made.all()) + sum(made.left()) == 5_000
+    assert max(len(one.frame) for one in made.all()) <= 14 + proof_classes.MAX_OCTETS

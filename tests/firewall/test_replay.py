@@ -140,9 +140,11 @@ def test_packets_longer_than_a_frame_and_addresses_that_no_host_has_stop_nothing
         ip4(udp(3780) + bytes(20_000), 17, "192.0.2.11", "225.0.0.50"), 0x0800, destination="01:00:5e:00:00:32"
     )
     strange = ether(ip4(udp(3780), 17, "255.255.255.255", "0.0.0.0"), 0x0800, destination="02:00:00:00:00:01")  # noqa: S104
-    answers = seen(IN._replace(frame=long, protocol=17), IN._replace(frame=strange), OUT._replace(frame=strange), IN)
+    none = IN._replace(frame=ether(ip4(udp(3780), 0, "192.0.2.11", "224.0.0.18"), 0x0800), protocol=0)
+    answers = seen(IN._replace(frame=long, protocol=17), *(way._replace(frame=strange) for way in (IN, OUT)), none, IN)
     assert answers[0] == {"": 1}
-    assert answers[3] == {"": 1}
+    # No socket hears protocol 0.
+    assert answers[3:] == [{}, {"": 1}]
 
 
 @pytest.mark.parametrize(

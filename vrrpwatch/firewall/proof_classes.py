@@ -20,6 +20,8 @@ MAX_CLASSES: Final = 4096
 MAX_ASIDE: Final = 256
 # Segments that the policy does not know: any number of VLAN tags may be forged.
 MAX_STRANGERS: Final = 32
+# Jumbo frames; what is longer a card put together or a forger made up, and no rule is about.
+MAX_OCTETS: Final = 9216
 # Packet numbers kept of each class; a report names the first.
 MAX_EVIDENCE: Final = 100
 
@@ -70,7 +72,10 @@ class _Growing:
 
 
 class Left(NamedTuple):
-    """Packets that are in no class: of more classes or segments than are looked at; not IP or ARP, or cut within it."""
+    """Packets that are in no class: of more classes or segments than are looked at; or not to be replayed.
+
+    That is what is neither IP nor ARP, what was cut within its headers, and what is longer than any frame.
+    """
 
     classes: int
     segments: int
@@ -104,6 +109,9 @@ class Classes:
                 return None
             self._strangers.add(segment)
         body = _body(captured.frame, packet)
+        if len(body) > MAX_OCTETS:
+            self._left[2] += 1
+            return None
         link = repr((packet.source_mac, packet.destination_mac, packet.vlans)).encode()
         key = segment, link, _essence(body, packet)
         number = self._numbers.get(key)

@@ -1,6 +1,7 @@
 """Tries ways through a host in scratch namespaces: without rules, with them, alone where a limit may be at work."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
@@ -53,22 +54,24 @@ class Kernel:
         }
 
     def retry(self, wanted: dict[Attempt, Expected], before: set[Attempt], after: set[Attempt]) -> int:
-        """Tries alone what a rate limit may have cut, one frame of a flow a round, and adds what passes to ``after``.
+        """Tries again what a rate limit may have cut, and adds what passes to ``after``.
 
-        Returns how many were never tried alone.
+        A round takes half a bucket of every flow; what fails there goes alone.  Returns how many never did.
         """
-        waiting: dict[object, dict[Trial, list[Attempt]]] = {}
+        queues: dict[object, _Queue] = {}
         for attempt, want in wanted.items():
             if want.wanted in ("keep", "ignore") and attempt in before and attempt not in after:
-                queue = waiting.setdefault(want.flow or attempt[0], {})
-                queue.setdefault(self._trial(attempt), []).append(attempt)
-        queues = [list(queue.values()) for queue in waiting.values()]
+                limit = None if want.flow is None else want.flow.limit
+                queue = queues.setdefault(want.flow or attempt[0], _Queue(1 if limit is None else limit.burst // 2))
+                queue.waiting.setdefault(self._trial(attempt), []).append(attempt)
         for _ in range(MAX_ROUNDS):
-            batch = [attempt for queue in queues if queue for attempt in queue.pop()]
-            if not batch:
+            batches = {key: batch for key, queue in queues.items() if (batch := queue.next())}
+            if not batches:
                 break
-            after |= self.passes(batch, ruled=True)
-        return sum(len(together) for queue in queues for together in queue)
+            after |= self.passes([attempt for batch in batches.values() for attempt in batch], ruled=True)
+            for key, batch in batches.items():
+                queues[key].put_back([attempt for attempt in batch if attempt not in after], self._trial)
+        return sum(queue.left() for queue in queues.values())
 
     def bursts(self, wanted: dict[Attempt, Expected], before: set[Attempt]) -> tuple[tuple[str, ...], list[Violation]]:
         """Sends far more of one packet of each limited flow, and of what is unlisted, than its bucket holds.
@@ -111,6 +114,31 @@ class Kernel:
 
     def _answers(self, trials: Sequence[Trial], *, ruled: bool) -> list[Answer]:
         return self._ask(self._job._replace(rules=self._job.rules if ruled else (), trials=tuple(trials)))
+
+
+@dataclass(slots=True)
+class _Queue:
+    """One flow's attempts that are to be tried again, by the frame that tries them: ``share`` frames at a time."""
+
+    share: int
+    waiting: dict[Trial, list[Attempt]] = field(default_factory=dict)
+    alone: dict[Trial, list[Attempt]] = field(default_factory=dict)
+    _trying: int = 0
+
+    def next(self) -> list[Attempt]:
+        """What the next round tries of it."""
+        source, self._trying = (self.waiting, self.share) if self.waiting else (self.alone, 1)
+        trials = list(source)[: max(1, self._trying)]
+        return [attempt for one in trials for attempt in source.pop(one)]
+
+    def put_back(self, failed: Iterable[Attempt], trial_of: Callable[[Attempt], Trial]) -> None:
+        """Keeps for a round of its own what failed together with others."""
+        if self._trying > 1:
+            for attempt in failed:
+                self.alone.setdefault(trial_of(attempt), []).append(attempt)
+
+    def left(self) -> int:
+        return sum(len(attempts) for source in (self.waiting, self.alone) for attempts in source.values())
 
 
 def _copies(limit: Limit) -> int:

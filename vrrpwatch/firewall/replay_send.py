@@ -21,6 +21,7 @@ from vrrpwatch.firewall.replay_ready import ETH_P_ALL, OWN_TYPE, PACKET_IGNORE_O
 # linux/if_ether.h, linux/if_packet.h, linux/sockios.h, linux/in.h, linux/in6.h.
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)
+_SO_RCVBUFFORCE: Final = 33
 _SIOCGIFHWADDR: Final = 0x8927
 _IPV6_HDRINCL: Final = 36
 _PACKET_STATISTICS: Final = 6
@@ -33,6 +34,8 @@ _MFC: Final = struct.Struct("=4s4sH32B2xIIIi")
 PATIENCE: Final = 10
 # Frames that may be on their way at once: the queue of a socket holds some two hundred and fifty.
 MAX_UNSEEN: Final = 128
+# Octets of the queue for what comes out: a long frame comes out of a bridge by every port at once.
+QUEUE: Final = 16_000_000
 # Groups that one socket joins: beyond some thousand its option memory (net.core.optmem_max) is used up.
 MAX_JOINS: Final = 200
 
@@ -54,6 +57,7 @@ class Host:
         self._card = self._socket(socket.AF_PACKET, 0)
         self._tap = self._socket(socket.AF_PACKET, socket.htons(ETH_P_ALL))
         self._tap.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self._widen(self._tap)
         # The clock has a socket of its own, whose queue nothing else fills.
         self._clock = self._socket(socket.AF_PACKET, 0)
         self._clock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
@@ -63,7 +67,7 @@ class Host:
         self._out4.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         self._out6 = self._socket(socket.AF_INET6, socket.IPPROTO_RAW)
         self._out6.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
-        self._ears: dict[tuple[int, int], socket.socket] = {}
+        self._ears: dict[tuple[int, int], socket.socket | None] = {}
         joins = set()
         for trial in self._trials:
             body = _body(trial.frame)
@@ -85,6 +89,7 @@ class Host:
         ear = None
         if trial.course == "input" and trial.protocol is not None:
             ear = self._ear(body, trial.protocol)
+        if ear is not None:
             # A host also hears the groups that it sends to itself, and those that it forwards.
             _drain(ear)
         frame = self._prepare(trial)
@@ -111,16 +116,28 @@ class Host:
     def _socket(self, family: int, protocol: int, kind: int = socket.SOCK_RAW) -> socket.socket:
         return self._stack.enter_context(socket.socket(family, kind, protocol))
 
+    def _widen(self, listening: socket.socket) -> None:
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, QUEUE)
+        except PermissionError:
+            # An ordinary user's queue is as long as the administrator lets it be (net.core.rmem_max).
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
+
     def _mac(self, device: str) -> bytes:
         answer: bytes = fcntl.ioctl(self._out4, _SIOCGIFHWADDR, struct.pack("16s24x", device.encode()))
         return answer[18:24]
 
-    def _ear(self, body: bytes, protocol: int) -> socket.socket:
-        """The raw socket that hears what the host takes in of one protocol."""
+    def _ear(self, body: bytes, protocol: int) -> socket.socket | None:
+        """The raw socket that hears what the host takes in of one protocol; some are none that anybody can hear."""
         family = socket.AF_INET if body[0] >> 4 == 4 else socket.AF_INET6
         key = (family, protocol)
         if key not in self._ears:
-            self._ears[key] = self._socket(family, protocol)
+            try:
+                self._ears[key] = self._socket(family, protocol)
+            except OSError as error:
+                if error.errno not in (errno.EPROTONOSUPPORT, errno.EINVAL):
+                    raise
+                self._ears[key] = None
         return self._ears[key]
 
     def _join(self, groups: Iterable[tuple[str, bytes]]) -> None:
