@@ -15,11 +15,11 @@ from tests.lab.network import Lab, missing
 from tests.lab.waiting import wait_until
 from vrrpwatch.cli.store import store
 
-REASON = missing("nft", "iptables", "ip6tables", "ebtables", "setsid", "unshare")
+REASON = missing("nft", "iptables", "iptables-legacy", "ip6tables", "ebtables", "setsid", "unshare")
 pytestmark = pytest.mark.skipif(REASON is not None, reason=REASON or "")
 
 BACKENDS = ("nftables", "nftables-json", "nftables-netdev", "nftables-bridge", "iptables", "ip6tables", "ebtables")
-TRIALS = 14
+TRIALS = len(BACKENDS)
 
 
 @pytest.fixture(scope="module")
