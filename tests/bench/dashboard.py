@@ -37,6 +37,7 @@ CASES = (
     ("group", ("enter",)),
     ("findings", ("2",)),
     ("multicast", ("3",)),
+    ("rules", ("6",)),
 )
 
 

@@ -126,8 +126,8 @@ async def test_a_finding_leads_to_where_it_can_be_seen() -> None:
 
 async def test_numbers_and_tab_turn_the_pages() -> None:
     async with dashboard() as driver:
-        heads = [(await driver.press("tab")).split("\n")[2].split()[0] for _ in range(6)]
-        assert heads == ["Sev▼", "Segment", "Segment", "Time▼", "Se▼", "Sev▼"]
+        heads = [(await driver.press("tab")).split("\n")[2].split()[0] for _ in range(7)]
+        assert heads == ["Sev▼", "Segment", "Segment", "Time▼", "Finding", "Se▼", "Sev▼"]
         assert (await driver.press("shift+tab")).split("\n")[2].split()[0] == "Se▼"
 
 
@@ -152,7 +152,21 @@ async def test_no_group_no_finding_nothing_to_open() -> None:
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (400, 100)])
 async def test_no_terminal_is_too_small_or_too_large(size: tuple[int, int]) -> None:
     async with dashboard(size=size) as driver:
-        for key in ("enter", "end", "escape", "2", "3", "4", "5", "question_mark", "escape", "slash", "x", "escape"):
+        for key in (
+            "enter",
+            "end",
+            "escape",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "question_mark",
+            "escape",
+            "slash",
+            "x",
+            "escape",
+        ):
             await driver.press(key)
         lines = await driver.lines()
         assert all(len(line) <= size[0] for line in lines)

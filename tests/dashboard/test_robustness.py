@@ -34,7 +34,7 @@ def hostile_view() -> ScriptedView:
 async def test_hostile_text_is_shown_and_not_obeyed(size: tuple[int, int]) -> None:
     async with dashboard(hostile_view(), size=size, title=HOSTILE) as driver:
         screens = await driver.screen()
-        for key in ("end", "up", "down", "enter", "end", "escape", "2", "down", "enter", "escape", "3", "4", "5"):
+        for key in ("end", "up", "down", "enter", "end", "escape", "2", "down", "enter", "escape", "3", "4", "5", "6"):
             screens += await driver.press(key)
         await driver.press("1", "slash", *"[red]x", "enter")
         screens += await driver.screen()
@@ -125,7 +125,24 @@ async def test_views_are_asked_with_the_lock_held() -> None:
 
     async with dashboard(Watched(), lock=lock) as driver:
         unlocked.clear()
-        for key in ("down", "enter", "space", "space", "escape", "2", "a", "3", "down", "4", "5", "m", "1", "G", "s"):
+        for key in (
+            "down",
+            "enter",
+            "space",
+            "space",
+            "escape",
+            "2",
+            "a",
+            "3",
+            "down",
+            "4",
+            "5",
+            "6",
+            "m",
+            "1",
+            "G",
+            "s",
+        ):
             await driver.press(key)
         await driver.tick()
     assert unlocked == []

@@ -25,16 +25,18 @@ from vrrpwatch.dashboard.dialogs import Help
 from vrrpwatch.dashboard.document import Bar
 from vrrpwatch.dashboard.events import EventsPage
 from vrrpwatch.dashboard.feed import Feed, sentence
-from vrrpwatch.dashboard.findings import FindingsPage, Marks, subject_of
+from vrrpwatch.dashboard.findings import FindingsPage
 from vrrpwatch.dashboard.group import GroupPage
 from vrrpwatch.dashboard.groups import GroupsPage
 from vrrpwatch.dashboard.keys import PAGES, SECTIONS, bound
+from vrrpwatch.dashboard.marks import Marks, subject_of
 from vrrpwatch.dashboard.mask import Mask
 from vrrpwatch.dashboard.members import MembersPage
 from vrrpwatch.dashboard.multicast import MulticastPage
 from vrrpwatch.dashboard.page import OpenGroup, OpenPage, Page
 from vrrpwatch.dashboard.paint import width_of
 from vrrpwatch.dashboard.pictures import write_picture
+from vrrpwatch.dashboard.rules import RulesPage
 from vrrpwatch.dashboard.steering import Steering
 from vrrpwatch.dashboard.themes import NAMES, NO_COLOUR, THEMES, Palette, suitable
 from vrrpwatch.wire.text import safe_text
@@ -121,10 +123,11 @@ class Dashboard(Steering, App[int]):
         abridged = is_abridged(self._feed.view)
         with ContentSwitcher(initial="groups"):
             yield GroupsPage(abridged, id="groups")
-            yield FindingsPage(self._marks, id="findings")
+            yield FindingsPage(self._marks, abridged, id="findings")
             yield MulticastPage(abridged, id="multicast")
             yield MembersPage(abridged, id="members")
             yield EventsPage(id="events")
+            yield RulesPage(abridged, id="rules")
             yield GroupPage(self._reveal, abridged, id="group")
         yield Bar(id="scrub")
         with Horizontal(id="filtering"):

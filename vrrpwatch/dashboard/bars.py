@@ -66,13 +66,26 @@ def title_line(status: Status, width: int) -> Line:
     return [(fit(f" {status.title}", room), "bold"), *right]
 
 
+# How much of the names of pages that are not up is shown, in the order in which it is tried.
+_NAMES: Final = (99, 3, 0)
+
+
 def page_line(status: Status, current: str, width: int) -> list[tuple[str, Span]]:
     """The pages with their keys, each with its name; what a click on a span means is the name beside it."""
     spans: list[tuple[str, Span]] = []
-    wide = width >= 76
+    for shown in _NAMES:
+        spans = _pages(status, current, shown)
+        if sum(width_of(text) for _, (text, _) in spans) <= width:
+            break
+    return spans
+
+
+def _pages(status: Status, current: str, shown: int) -> list[tuple[str, Span]]:
+    """With ``shown`` characters of the names, but of the page that is up all, and with the number of groups if all."""
+    spans: list[tuple[str, Span]] = []
     for number, (name, title) in enumerate(PAGES, 1):
-        label = f" {number} {title if wide or name == current else title[:3]}"
-        if name == "groups" and wide:
+        label = f" {number} {title if name == current else title[:shown]}".rstrip()
+        if name == "groups" and shown == _NAMES[0]:
             label += f" {status.groups:,}"
         spans.append((name, (label, "tab" if name == current else "")))
         style = "tab" if name == current else ""

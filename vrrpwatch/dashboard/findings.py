@@ -1,24 +1,23 @@
 """The findings, what someone decided about them, and the one under the cursor in full."""
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
 
-from vrrpwatch.core.findings import MAX_FINDINGS
-from vrrpwatch.core.model import NANOSECONDS, Evidence, Finding, GroupKey, Instant, Severity
+from vrrpwatch.core.cures import Cure
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard import words
 from vrrpwatch.dashboard.columns import Column, Scene
-from vrrpwatch.dashboard.controls import NO_MARK, Keeper, Mark
 from vrrpwatch.dashboard.document import Document
+from vrrpwatch.dashboard.marks import FindingRow, Marks, Subject, decision, row_of, subject_of
 from vrrpwatch.dashboard.page import OpenGroup, OpenPage, Page
 from vrrpwatch.dashboard.paint import Line, wrapped
+from vrrpwatch.dashboard.remedies import Remedies, shown
 from vrrpwatch.dashboard.table import Table
+from vrrpwatch.report.phrases import cure_text
 from vrrpwatch.report.units import count, date, span
 
-Subject = tuple[str, str, GroupKey | None, str]
 # Where what is wrong with a segment as a whole can be seen.
 _PLACES: Final = {
     "multicast-budget": "multicast",
@@ -28,73 +27,20 @@ _PLACES: Final = {
 }
 
 
-class FindingRow(NamedTuple):
-    """A finding as it was, with what was decided about it."""
-
-    subject: Subject
-    severity: Severity
-    first: Instant
-    last: Instant
-    times: int
-    summary: str
-    evidence: tuple[Evidence, ...]
-    mark: Mark
-
-    @property
-    def id(self) -> str:
-        """That of the finding."""
-        return id_of(self.subject)
-
-
-class Marks:
-    """What was decided about findings; their ids are hashed once each, and only if anything was decided at all."""
-
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
-        self._ids: dict[Subject, str] = {}
-
-    def lookup(self) -> Callable[[Subject], Mark]:
-        """What tells the mark of a finding about a subject, as the keeper has it now."""
-        marks = self._keeper.marks()
-        if not marks:
-            return lambda _: NO_MARK
-        return lambda subject: marks.get(self._id(subject), NO_MARK)
-
-    def _id(self, subject: Subject) -> str:
-        found = self._ids.get(subject)
-        if found is None:
-            if len(self._ids) >= 2 * MAX_FINDINGS:
-                self._ids.clear()
-            found = self._ids[subject] = id_of(subject)
-        return found
-
-
-def id_of(subject: Subject) -> str:
-    """The id of a finding about a subject: nothing else of it matters to its id."""
-    rule, segment, group, about = subject
-    return Finding(rule, Severity.INFO, segment, group, about, 0, 0, 0, "", ()).id
-
-
-def subject_of(finding: Finding) -> Subject:
-    """What makes two findings the same."""
-    return finding.rule, finding.segment, finding.group, finding.subject
-
-
-def decision(mark: Mark, now: Instant) -> str:
-    """What was decided about a finding: open, acknowledged, silent and for how long."""
-    if mark.silenced_until is not None and mark.silent(now):
-        return f"♪ silent {words.brief((mark.silenced_until - now) / NANOSECONDS)}"
-    return "✔ acked" if mark.acknowledged is not None else "open"
-
-
 class FindingsPage(Page):
     """All findings, the gravest first."""
 
-    DEFAULT_CSS = "FindingsPage { & Table { height: 1fr; } & Document { height: 7; border-top: solid $panel; } }"
+    DEFAULT_CSS = """
+    FindingsPage {
+        & Table { height: 1fr; min-height: 2; }
+        & Document { height: 9; max-height: 50%; border-top: solid $panel; }
+    }
+    """
 
-    def __init__(self, marks: Marks, *, id: str) -> None:  # noqa: A002
+    def __init__(self, marks: Marks, abridged: bool, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._marks = marks
+        self._remedies = Remedies(abridged)
         self._known: dict[Subject, FindingRow] = {}
         self._rows: list[FindingRow] = []
         self._scene: Scene | None = None
@@ -114,11 +60,15 @@ class FindingsPage(Page):
     def collect(self, view: View, scene: Scene, *, due: bool) -> None:
         if due:
             mark, known = self._marks.lookup(), self._known
-            self._rows = [_row(finding, mark(subject_of(finding)), known) for finding in view.findings()]
+            self._rows = [row_of(finding, mark(subject_of(finding)), known) for finding in view.findings()]
             self._known = {row.subject: row for row in self._rows}
         self._scene = scene
-        if self.table is not None:
-            self.table.load(self._rows, scene, due=due)
+        table = self.table
+        if table is not None:
+            table.load(self._rows, scene, due=due)
+            # The cursor moves between two pictures, so the other rows on the screen are seen to as well.
+            current = [table.current] if table.current is not None else []
+            self._remedies.work(view, [*current, *table.around(table.size.height)])
 
     def mark(self) -> None:
         """Takes over what was decided just now, though the screen may be frozen."""
@@ -134,7 +84,8 @@ class FindingsPage(Page):
         super().present(scene)
         row = self.current
         width = self.size.width - 2
-        self.query_one(Document).show(details(row, scene, width) if row is not None else [])
+        lines = details(row, scene, width, self._remedies.of(row.subject)) if row is not None else []
+        self.query_one(Document).show(lines)
 
     @on(Table.Moved)
     def _moved(self) -> None:
@@ -150,34 +101,8 @@ class FindingsPage(Page):
             self.post_message(OpenPage(_PLACES.get(rule, "groups"), segment))
 
 
-def _row(finding: Finding, mark: Mark, known: dict[Subject, FindingRow]) -> FindingRow:
-    """A finding's row; that of the picture before where nothing has changed, for which nothing is worked out anew."""
-    subject = subject_of(finding)
-    row = known.get(subject)
-    if (
-        row is not None
-        and row.times == finding.count
-        and row.last == finding.last
-        and row.first == finding.first
-        and row.mark == mark
-        and row.summary == finding.summary
-        and row.evidence == finding.evidence
-    ):
-        return row
-    return FindingRow(
-        subject,
-        finding.severity,
-        finding.first,
-        finding.last,
-        finding.count,
-        finding.summary,
-        finding.evidence,
-        mark,
-    )
-
-
-def details(row: FindingRow, scene: Scene, width: int) -> list[Line]:
-    """A finding in full."""
+def details(row: FindingRow, scene: Scene, width: int, cure: Cure | None) -> list[Line]:
+    """A finding in full, with what would end it."""
     rule, segment, group, subject = row.subject
     where = words.group(group, scene.mask) if group is not None else scene.mask.name(segment)
     numbers = ", ".join(str(item.packet) for item in row.evidence)
@@ -187,6 +112,7 @@ def details(row: FindingRow, scene: Scene, width: int) -> list[Line]:
             (f"  {where}", "bold"),
         ],
         *wrapped(scene.mask.text(row.summary), width),
+        *(wrapped(shown(cure_text(cure), segment, scene.mask), width, "good") if cure is not None else []),
         [(f"{count(row.times, 'time')}, {span(row.first, row.last)} on {date(row.last)}", "")],
     ]
     if subject and subject not in row.summary:

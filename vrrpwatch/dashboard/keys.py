@@ -29,6 +29,7 @@ PAGES: Final = (
     ("multicast", "Multicast"),
     ("members", "Membership"),
     ("events", "Events"),
+    ("rules", "Rules"),
 )
 
 SECTIONS: Final = (
@@ -69,6 +70,10 @@ SECTIONS: Final = (
             Key("a", "a", "acknowledge", "acknowledge the finding under the cursor; again: take it back"),
             Key("z", "z", "silence", "silence it for a time; on a silent one: end the silence"),
         ),
+    ),
+    Section(
+        "Rules",
+        (Key("c", "c", "copy", "copy the firewall rule under the cursor to the terminal's clipboard"),),
     ),
     Section(
         "Screen",

@@ -10,7 +10,9 @@ from vrrpwatch.core.model import Instant, Seconds, nanoseconds
 from vrrpwatch.dashboard.controls import Keeper, Player
 from vrrpwatch.dashboard.dialogs import Silence
 from vrrpwatch.dashboard.feed import Feed, sentence
-from vrrpwatch.dashboard.findings import FindingRow, FindingsPage
+from vrrpwatch.dashboard.findings import FindingsPage
+from vrrpwatch.dashboard.marks import FindingRow
+from vrrpwatch.dashboard.rules import RulesPage, copy_rule
 
 SLOWEST: Final = 1 / 16
 FASTEST: Final = 4096.0
@@ -50,6 +52,15 @@ class Steering(App[int]):
                 self._decide(lambda: self._keeper.silence(row.id, self._clock() + nanoseconds(seconds)))
 
         self.push_screen(Silence(), silence)
+
+    def action_copy(self) -> None:
+        page = self._base.query_one(RulesPage)
+        if not page.display:
+            self.notify("rules are copied on their page: key 6", timeout=3, markup=False)
+        elif (rule := page.rule) is None:
+            self.notify("no rule to copy", timeout=3, markup=False)
+        else:
+            copy_rule(self, rule, masked=page.masked)
 
     def _clock(self) -> Instant:
         raise NotImplementedError
