@@ -69,6 +69,12 @@ def test_what_a_speaker_hears(heard: Packet, wanted: str) -> None:
     assert expect(SPEAKER, heard, IN).wanted == wanted
 
 
+def test_carp_is_never_in_an_authentication_header() -> None:
+    carp = plan(policy(group(protocol="carp", speakers=[{"ip": "192.0.2.11"}])), "speaker")
+    assert expect(carp, packet(), IN).wanted == "keep"
+    assert expect(carp, packet(bytes((112, 4)) + bytes(22) + ADVERT, protocol=51), IN).wanted == "drop"
+
+
 def test_what_belongs_says_to_what() -> None:
     flow = expect(SPEAKER, packet(), IN).flow
     assert flow is not None

@@ -26,7 +26,8 @@ def test_a_group_is_one_flow_for_each_speaker_and_destination() -> None:
         # Five times what is announced; at first two seconds of that.
         ({"interval": 1.0}, Limit(5, 10)),
         ({"interval": 0.01}, Limit(500, 1000)),
-        ({"interval": 0.0001}, Limit(10_000, 20_000)),
+        # The tools know no more.
+        ({"interval": 0.0001}, Limit(10_000, 10_000)),
         # Slow ones are let through at least once a second, and five at once.
         ({"interval": 40.0}, Limit(1, 5)),
         ({"interval": 1.0, "rate": 2}, Limit(2, 5)),
@@ -35,6 +36,20 @@ def test_a_group_is_one_flow_for_each_speaker_and_destination() -> None:
 )
 def test_limits_have_room_above_what_is_announced(said: dict[str, Any], limit: Limit | None) -> None:
     assert {flow.limit for flow in plan(policy(group(**said)), "speaker").flows} == {limit}
+
+
+def test_what_no_rule_can_tell_apart_is_one_flow_with_the_room_of_all() -> None:
+    routers = [{"ip": "192.0.2.11"}]
+    hsrp = [group(protocol="hsrp", id=number, scope="224.0.0.2", interval=3.0, speakers=routers) for number in (1, 2)]
+    carp = group(protocol="carp", id=51, interval=1.0, speakers=routers)
+    made = plan(policy(*hsrp, carp, group(interval=0.1, speakers=routers)), "speaker")
+    assert [(flow.protocol, flow.serves, flow.limit) for flow in made.flows] == [
+        # Two packets/s each for an announced third.
+        ("hsrp", "hsrp 1, hsrp 2 on eth0", Limit(4, 10)),
+        ("vrrp", "carp 51, vrrp 51 on eth0", Limit(5 + 50, 10 + 100)),
+    ]
+    (free,) = plan(policy(hsrp[0], hsrp[1] | {"interval": None}), "speaker").flows
+    assert free.limit is None
 
 
 def test_unicast_peers_send_to_each_other_and_may_be_behind_routers() -> None:

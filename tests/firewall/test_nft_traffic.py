@@ -188,6 +188,15 @@ def test_a_later_fragment_has_no_id(link: Wire) -> None:
     assert counted(link.near, "netdev") == {"ingress_advertisement_unlisted": 1, "ingress_pfsync_kept": 1}
 
 
+def test_a_priority_without_a_vlan_hides_nothing(link: Wire) -> None:
+    load(link.near, nftables_netdev.render(plan(everything(), "speaker")))
+    with link.sender("eth0") as sender:
+        frames = [tagged(advert(), 0), tagged(advert(52), 0xE000)]
+        judge(sender.send, frames, lambda: counted(link.near, "netdev"), "ingress_pfsync_kept")
+    found = counted(link.near, "netdev")
+    assert (found["ingress_advertisement_kept"], found["ingress_advertisement_unlisted"]) == (1, 1)
+
+
 def test_what_a_packet_socket_sends_is_judged_on_its_way_out(link: Wire) -> None:
     load(link.near, nftables_netdev.render(plan(everything(), "speaker")))
     with link.sender("eth0", near=True) as sender:
@@ -252,6 +261,9 @@ def test_a_bridge_keeps_every_flow_on_the_ports_and_the_tag_of_its_segment(ports
     assert of([tagged(advert(51), 10)]) == {"unlisted": 2}
     assert of([tagged(advert6(), 10)]) == {"kept": 2}
     assert of([advert6()]) == {"unlisted": 2}
+    # Tag 0 is none, only a priority.
+    assert of([tagged(advert(), 0), tagged(advert(), 0x2000, 0x88A8)]) == {"kept": 2, "unlisted": 2}
+    assert of([tagged(advert(52), 0x2000)]) == {"unlisted": 2}
     # Of no segment: not judged.
     assert of([tagged(advert(52), 11)]) == {}
     assert of([tagged(tagged(advert(52), 20), 10)]) == {}

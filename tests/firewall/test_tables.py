@@ -24,14 +24,21 @@ UNLISTED: list[dict[str, Any]] = [
 ]
 
 
+# As fast as a policy may ask for, and by a speaker of two MACs.
+TWICE = [{"ip": "192.0.2.19"}, {"ip": "192.0.2.19", "mac": "02:00:00:00:00:19"}]
+FAST = {"segment": "eth0", "protocol": "vrrp", "id": 53, "rate": 10_000, "speakers": TWICE}
+
+
 def everything(**said: Any) -> Policy:
     segments = ({"name": "eth0"}, {"name": "eth1", "sync": [SYNC, PFSYNC]})
-    return policy(group(), SIX, group("eth1", id=52, scope="unicast"), HSRP, segments=segments, **said)
+    return policy(group(), SIX, group("eth1", id=52, scope="unicast"), HSRP, FAST, segments=segments, **said)
 
 
 def ports(**said: Any) -> Policy:
     lan = {"name": "lan", "interface": "p1", "interfaces": ["p2"], "sync": [SYNC, PFSYNC]}
-    return policy(group("lan"), group("lan", id=52), SIX | {"segment": "lan"}, segments=(lan,), **said)
+    return policy(
+        group("lan"), group("lan", id=52), SIX | {"segment": "lan"}, FAST | {"segment": "lan"}, segments=(lan,), **said
+    )
 
 
 @pytest.fixture
@@ -52,6 +59,16 @@ def test_the_rules_of_one_group_word_for_word() -> None:
         f'-A VRRPWATCH-IN-0 {ah} {bucket} -m comment --comment "vrrp 51 on eth0" -j ACCEPT',
         f'-A VRRPWATCH-IN-0 {ah} -m comment --comment "vrrp 51 on eth0, too many" -j DROP',
         "-A VRRPWATCH-IN-0 -g VRRPWATCH-REST",
+    ]
+
+
+def test_a_speaker_with_two_macs_has_one_rule_where_none_shows() -> None:
+    text = iptables.render(plan(policy(group(speakers=[ALPHA, ALPHA | {"mac": "02:00:00:00:00:12"}])), "speaker"))
+    plain = [line for line in text.splitlines() if "-p 112 " in line and "-j ACCEPT" in line]
+    assert [(line.split()[1], re.findall(r"mac-source (\S+)", line)) for line in plain] == [
+        ("VRRPWATCH-IN-0", ["02:00:00:00:00:11"]),
+        ("VRRPWATCH-IN-0", ["02:00:00:00:00:12"]),
+        ("VRRPWATCH-OUT-0", []),
     ]
 
 

@@ -195,7 +195,7 @@ class Policy(Table):
 
     version: Literal[1]
     unlisted: Literal["report", "log", "limit", "drop"] = "report"
-    unlisted_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(None, validate_default=True)
+    unlisted_rate: Annotated[float, Field(gt=0, le=10_000)] | None = Field(None, validate_default=True)
     segment: Annotated[tuple[SegmentPolicy, ...], _no_repeats("name")] = ()
     group: Annotated[
         tuple[GroupPolicy, ...],

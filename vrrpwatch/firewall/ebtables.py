@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Final
 
-from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, MAX_RATE, PFSYNC, UDP, Flow, FlowError, Guard, Limit, Plan
+from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Flow, FlowError, Guard, Limit, Plan, together
 from vrrpwatch.firewall.words import comment
 
 CHAIN: Final = "VRRPWATCH"
@@ -72,19 +72,18 @@ def _alike(flows: Sequence[Flow]) -> Iterator[tuple[str, list[Flow]]]:
 
 
 def _let_pass(match: str, flows: Sequence[Flow]) -> Iterator[str]:
-    limits = [flow.limit for flow in flows if flow.limit is not None]
+    limit = together(flow.limit for flow in flows)
     yield f"# {comment(', '.join(sorted({flow.serves for flow in flows})))}"
-    if len(limits) < len(flows):
+    if limit is None:
         yield f"-A {_LISTED} {match} -j ACCEPT"
         return
-    together = Limit(min(MAX_RATE, sum(limit.rate for limit in limits)), sum(limit.burst for limit in limits))
-    yield f"-A {_LISTED} {match}{_bucket(together)} -j ACCEPT"
+    yield f"-A {_LISTED} {match}{_bucket(limit)} -j ACCEPT"
     yield f"-A {_LISTED} {match} -j DROP"
 
 
 def _matches(flow: Flow) -> Iterator[str]:
     version, ether = ("ip", "IPv4") if flow.family == 4 else ("ip6", "IPv6")
-    source = "" if flow.mac is None or flow.routed else f" -s {flow.mac}"
+    source = "" if flow.mac is None else f" -s {flow.mac}"
     ends = f"-p {ether}{source} --{version}-src {flow.source} --{version}-dst {flow.destination} --{version}-proto"
     for incoming, outgoing in permutations(flow.place.devices, 2):
         for message in _messages(flow, version):

@@ -100,7 +100,7 @@ def _belongs(flow: Flow, packet: Packet, network: Ipv4 | Ipv6, passage: Passage)
     if (network.source, network.destination) != (flow.source, flow.destination):
         return False
     # A host's own packets have no source MAC yet where rules see them.
-    if flow.mac is not None and passage.incoming is not None and not flow.routed and packet.source_mac != flow.mac:
+    if flow.mac is not None and passage.incoming is not None and packet.source_mac != flow.mac:
         return False
     hops = network.ttl if isinstance(network, Ipv4) else network.hop_limit
     if flow.ttl is not None and hops != flow.ttl:
@@ -119,7 +119,7 @@ def _belongs(flow: Flow, packet: Packet, network: Ipv4 | Ipv6, passage: Passage)
 def _id(flow: Flow, packet: Packet) -> int | None:
     ah = packet.authentication
     # Only VRRPv2 over IPv4 is ever authenticated so.
-    if ah is not None and (flow.family == 6 or len(ah.icv) != ICV_OCTETS):
+    if ah is not None and (flow.protocol == "carp" or flow.family == 6 or len(ah.icv) != ICV_OCTETS):
         return None
     return packet.payload[1] if packet.fragment != "later" and len(packet.payload) > 1 else None
 

@@ -4,6 +4,7 @@ A packet is *confined* where a :class:`Guard` matches it.  A confined packet tha
 let through; what is left is *unlisted*, and the policy says what becomes of it.
 """
 
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address
 from math import ceil
@@ -35,8 +36,9 @@ MAX_DEVICE: Final = 15
 # Rules let a speaker send so many times what it announces: preemption, a resignation and a restart come close together.
 HEADROOM: Final = 5
 BURST_SECONDS: Final = 2
-# iptables' limit counts none faster (net/netfilter/xt_limit.c).
+# The limit of iptables and ebtables counts none faster (net/netfilter/xt_limit.c), and its tools take no larger burst.
 MAX_RATE: Final = 10_000
+MAX_BURST: Final = 10_000
 
 # Groups that carry nothing but what is confined, so that all traffic to them is (IGMP and MLD apart): RFC 9568 §5.1,
 # OpenBSD's if_pfsync.h, Linux's ip_vs_sync.c.
@@ -78,10 +80,11 @@ class Limit(NamedTuple):
 class Flow(NamedTuple):
     """Packets that belong: from one source to one destination on one segment.
 
-    ``serves`` says which group or synchronisation they are of; it is made from typed values, so it is plain ASCII
-    without spaces or quotes but for the segment's name, which a renderer must pass through its own escape.
+    ``serves`` says which groups or synchronisation they are of; it is made from typed values, so it is plain ASCII
+    without quotes but for the segment's name, which a renderer must pass through its own escape.
     ``id`` is the VRID or vhid (octet 1 of the message, after an AH header where there is one); ``ports`` are UDP
-    destination ports; ``ttl`` is what the TTL or hop limit must be.  ``routed``: unicast, may cross routers.
+    destination ports; ``ttl`` is what the TTL or hop limit must be.  ``routed``: unicast, may cross routers, so that
+    ``mac`` is ``None``.
     """
 
     serves: str
@@ -180,7 +183,7 @@ def plan(policy: Policy, role: Role) -> Plan:
     return Plan(
         role,
         tuple(places[name] for name in sorted(places)),
-        tuple(sorted(set(flows), key=_order)),
+        tuple(sorted(told_apart(sorted(set(flows), key=_order)), key=_order)),
         _guards(policy),
         policy.unlisted,
         # A kernel's bucket takes whole packets: the next below would drop what the policy lets through.
@@ -191,6 +194,32 @@ def plan(policy: Policy, role: Role) -> Plan:
 def _order(flow: Flow) -> tuple[object, ...]:
     numbers = flow.id if flow.id is not None else -1, int(flow.source), int(flow.destination), flow.mac or ""
     return flow.place.segment, flow.protocol, flow.family, *numbers, flow.ports, flow.serves
+
+
+def told_apart(flows: Iterable[Flow]) -> Iterator[Flow]:
+    """Flows that no rule can tell from one another as one, which may send what they may together.
+
+    Such are a router's HSRP groups, whose number stands nowhere that rules look, and VRRP beside CARP with one id.
+    """
+    alike: dict[Flow, list[Flow]] = {}
+    for flow in flows:
+        protocol: Confined = "vrrp" if flow.id is not None else flow.protocol
+        alike.setdefault(flow._replace(serves="", protocol=protocol, limit=None), []).append(flow)
+    for same in alike.values():
+        here = f" on {same[0].place.segment}"
+        yield max(same, key=lambda flow: flow.protocol)._replace(
+            serves=", ".join(dict.fromkeys(flow.serves.removesuffix(here) for flow in same)) + here,
+            limit=together(flow.limit for flow in same),
+        )
+
+
+def together(limits: Iterable[Limit | None]) -> Limit | None:
+    """The limit of flows that share one: none as soon as one of them has none."""
+    every = tuple(limits)
+    known = [limit for limit in every if limit is not None]
+    if len(known) < len(every):
+        return None
+    return Limit(min(MAX_RATE, sum(limit.rate for limit in known)), min(MAX_BURST, sum(limit.burst for limit in known)))
 
 
 def _segments(policy: Policy) -> list[str]:
@@ -242,7 +271,8 @@ def _group_flows(group: GroupPolicy, place: Place) -> list[Flow]:
             group.protocol,
             group.family,
             speaker.ip,
-            speaker.mac,
+            # Behind a router the MAC is the router's.
+            None if unicast else speaker.mac,
             destination,
             group.id if numbered else None,
             _ports(group),
@@ -281,7 +311,7 @@ def _limit(rate: int | None, interval: float | None) -> Limit | None:
         if interval is None:
             return None
         rate = min(MAX_RATE, ceil(HEADROOM / interval))
-    return Limit(rate, max(HEADROOM, rate * BURST_SECONDS))
+    return Limit(rate, min(MAX_BURST, max(HEADROOM, rate * BURST_SECONDS)))
 
 
 def _sync_flows(sync: SyncPolicy, place: Place) -> list[Flow]:

@@ -8,7 +8,7 @@ there by ``-g``, so that what is let pass comes back once, to the rules of other
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Family, Flow, Guard, Hook, Limit, Plan
+from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Family, Flow, Guard, Hook, Limit, Plan, told_apart
 from vrrpwatch.firewall.words import comment
 
 CHAIN: Final = "VRRPWATCH"
@@ -71,17 +71,20 @@ def _hook(plan: Plan, hook: Hook, family: Family) -> Iterator[tuple[list[str], l
     confined = [f"-A {_chain(hook)} {match} -g {judge}" for guard in guards for match in _confined(guard)]
     yield [judge], confined
     permitted = [flow for flow in plan.permitted(hook) if flow.family == family]
+    if hook == "output":
+        # What a host sends has no source MAC yet: of two rules that say the same the second would never be met.
+        permitted = list(told_apart(flow._replace(mac=None) for flow in permitted))
     if hook == "forward":
         listed = _chain(hook, "FLOWS")
         ends = [f"-A {judge} -{way} {device} -g {listed}" for device in plan.devices for way in "io"]
         yield [listed], ends
-        yield from _flows(listed, hook, permitted)
+        yield from _flows(listed, permitted)
         return
     way = "i" if hook == "input" else "o"
     for number, device in enumerate(plan.devices):
         listed = _chain(hook, str(number))
         yield [listed], [f"-A {judge} -{way} {device} -g {listed}"]
-        yield from _flows(listed, hook, [flow for flow in permitted if device in flow.place.devices])
+        yield from _flows(listed, [flow for flow in permitted if device in flow.place.devices])
 
 
 def _confined(guard: Guard) -> Iterator[str]:
@@ -101,12 +104,12 @@ def _confined(guard: Guard) -> Iterator[str]:
         yield " ".join(filter(None, (destination, protocol)))
 
 
-def _flows(chain: str, hook: Hook, flows: Sequence[Flow]) -> Iterator[tuple[list[str], list[str]]]:
+def _flows(chain: str, flows: Sequence[Flow]) -> Iterator[tuple[list[str], list[str]]]:
     """The rules of ``flows`` in ``chain``, and the end of it; many are spread over chains by half of their id."""
     numbered = [flow for flow in flows if flow.id is not None]
-    other = [line for flow in flows if flow.id is None for line in _flow(chain, hook, flow)]
+    other = [line for flow in flows if flow.id is None for line in _flow(chain, flow)]
     if len(numbered) <= MANY:
-        lines = [line for flow in numbered for line in _flow(chain, hook, flow)]
+        lines = [line for flow in numbered for line in _flow(chain, flow)]
         yield [], [*lines, *other, f"-A {chain} -g {_REST}"]
         return
     jumps: list[str] = []
@@ -115,7 +118,7 @@ def _flows(chain: str, hook: Hook, flows: Sequence[Flow]) -> Iterator[tuple[list
         bucket = f"{chain}-{half:X}"
         family = mine[0].family
         jumps += [f"-A {chain} {match} -j {bucket}" for match in _ids(mine, half << 4, (half << 4) | 15, family)]
-        yield [bucket], [line for flow in mine for line in _flow(bucket, hook, flow)]
+        yield [bucket], [line for flow in mine for line in _flow(bucket, flow)]
     yield [], [*jumps, *other, f"-A {chain} -g {_REST}"]
 
 
@@ -133,9 +136,9 @@ def _ids(flows: Iterable[Flow], first: int, last: int, family: Family) -> Iterat
         yield f'! -f -p {AH} -m u32 --u32 "{after}"'
 
 
-def _flow(chain: str, hook: Hook, flow: Flow) -> Iterator[str]:
+def _flow(chain: str, flow: Flow) -> Iterator[str]:
     parts = [f"-s {flow.source} -d {flow.destination}"]
-    if flow.mac is not None and hook == "input" and not flow.routed:
+    if flow.mac is not None:
         parts.append(f"-m mac --mac-source {flow.mac}")
     if flow.ttl is not None:
         parts.append(f"-m ttl --ttl-eq {flow.ttl}" if flow.family == 4 else f"-m hl --hl-eq {flow.ttl}")

@@ -188,7 +188,9 @@ class _Hook(NamedTuple):
             if ways:
                 by_tag = nft.dispatch((nft.VLAN_ID,), ways)
                 rules += [Rule((nft.equals(nft.ETHER_TYPE, kind), by_tag)) for kind in TAGS]
-            rules.append(Rule((nft.among((nft.ETHER_TYPE,), _each(TAGS)), nft.RETURN)))
+            # Tag 0 only says how urgent a frame is (IEEE 802.1Q): whoever takes untagged frames takes it too.
+            other = nft.equals(nft.VLAN_ID, 0, negated=True)
+            rules += [Rule((nft.equals(nft.ETHER_TYPE, kind), other, nft.RETURN)) for kind in TAGS]
         for lane in self.station.lanes:
             if lane.tag is None:
                 rules += self._verdicts(traffic, family, lane)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from vrrpwatch.firewall import nft_values as nft
-from vrrpwatch.firewall.flows import Family, Flow, Limit
+from vrrpwatch.firewall.flows import Family, Flow, together
 from vrrpwatch.firewall.nft_book import Book
 from vrrpwatch.firewall.nft_values import Element, Rule, Statement, Term, Value
 
@@ -89,9 +89,11 @@ def carried(traffic: Traffic, family: Family, admission: Admission) -> Admission
 
 def _carries(traffic: Traffic, flow: Flow) -> bool:
     match flow.protocol:
-        case "vrrp" | "carp":
+        case "vrrp":
             # Only VRRPv2 over IPv4 is ever authenticated so.
             return traffic == "advertisement" or (traffic == "ah" and flow.family == 4)
+        case "carp":
+            return traffic == "advertisement"
         case "pfsync":
             return traffic == "pfsync"
         case _:
@@ -107,7 +109,7 @@ def admit(book: Book, hook: str, traffic: Traffic, name: str, admissions: Sequen
     for admission in admissions:
         shapes: defaultdict[tuple[Family, bool, int], list[Flow]] = defaultdict(list)
         for flow in admission.flows:
-            mac = admission.mac and flow.mac is not None and not flow.routed
+            mac = admission.mac and flow.mac is not None
             shapes[flow.family, mac, -1 if flow.ttl is None else flow.ttl].append(flow)
         # The narrowest first.
         for (family, mac, hops), flows in sorted(shapes.items(), reverse=True, key=lambda item: item[0]):
@@ -117,14 +119,6 @@ def admit(book: Book, hook: str, traffic: Traffic, name: str, admissions: Sequen
             shape = _Shape(book, hook, traffic, "".join(parts), mac, admission.device, net, when)
             shape.write(shape.keys(flows), admitting)
     return [*admitting.kept, *admitting.over]
-
-
-def _limit(flows: Sequence[Flow]) -> Limit | None:
-    """The limit of flows that rules cannot tell apart: together they may send what each of them may."""
-    limits = [flow.limit for flow in flows if flow.limit is not None]
-    if len(limits) < len(flows):
-        return None
-    return Limit(sum(limit.rate for limit in limits), sum(limit.burst for limit in limits))
 
 
 def _comment(flows: Sequence[Flow]) -> str:
@@ -176,7 +170,9 @@ class _Shape(NamedTuple):
                 return [()]
 
     def write(self, keys: Mapping[Key, tuple[Flow, ...]], admitting: Admitting) -> None:
-        limits = {key: limit for key, flows in keys.items() if (limit := _limit(flows)) is not None}
+        limits = {
+            key: limit for key, flows in keys.items() if (limit := together(flow.limit for flow in flows)) is not None
+        }
         if limits:
             limited = [
                 Element(key, _comment(keys[key]), self.book.bucket(self.hook, keys[key], limit))
