@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -260,8 +261,10 @@ def test_an_outage_is_one_in_every_file_and_no_loss_of_packets(tmp_path: Path) -
     writer = Writer(str(tmp_path / "w.pcapng"), rotate_seconds=10)
     begin(writer)
     writer.blocks(memoryview(packet(0)))
-    for at, dropped, unheard in ((1, 5, False), (2, 5, True), (15, 5, True), (16, 5, False), (17, 7, True)):
-        writer.blocks(memoryview(live_blocks.interface_statistics(0, START + at * SECOND, dropped, unheard)))
+    said: list[tuple[int, int, Literal["begun", "over"] | None]]
+    said = [(1, 5, None), (2, 5, "begun"), (15, 5, "over"), (16, 5, None), (17, 7, "over")]
+    for at, dropped, outage in said:
+        writer.blocks(memoryview(live_blocks.interface_statistics(0, START + at * SECOND, dropped, outage)))
         if at == 2:
             writer.blocks(memoryview(packet(12)))
     writer.close()
@@ -269,10 +272,10 @@ def test_an_outage_is_one_in_every_file_and_no_loss_of_packets(tmp_path: Path) -
     assert [read.dropped for read in found] == [(0,), (2,)]
     losses = [loss for read in found for batch in read.batches for loss in batch.losses]
     assert [((loss.first - START) // SECOND, (loss.last - START) // SECOND, *loss[4:]) for loss in losses] == [
-        (1, 2, 0, True),
+        (1, 2, 0, True, True),
         # As far as this file goes back.
-        (12, 15, 0, True),
-        (16, 17, 2, True),
+        (12, 15, 0, True, False),
+        (16, 17, 2, True, False),
     ]
 
 

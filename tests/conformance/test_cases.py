@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.core.builders import unlossy
 from vrrpwatch.core.analysis import GroupInfo
 from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.checks import Checks
@@ -82,9 +83,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.neighbours = Neighbours(self.findings)
         self.checks = Checks(self.findings, None)
-        self.mastership = Mastership(
-            self.findings, self.neighbours, lambda _segment, _first, _last: False, self.checks.takes_turns
-        )
+        self.mastership = Mastership(self.findings, self.neighbours, unlossy(self.findings), self.checks.takes_turns)
 
     def play(self, pieces: list[Piece], until: int) -> tuple[GroupInfo, list[Event]]:
         for piece in sorted(pieces, key=lambda p: (p.first, p.first_packet)):

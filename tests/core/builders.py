@@ -2,6 +2,8 @@
 
 from ipaddress import ip_address
 
+from vrrpwatch.core.findings import Findings
+from vrrpwatch.core.losses import Losses
 from vrrpwatch.core.model import Advert, Auth, GroupKey, Instant, Run, SpeakerKey, nanoseconds
 from vrrpwatch.wire.values import Camp, Carp, Hsrp, IPAddress, Vrrp
 
@@ -166,3 +168,8 @@ def run(
     """``count`` advertisements from ``first`` to ``last``; ``packet`` is the first one's number."""
     end = first if last is None else last
     return Run(advert, source, instant(first), instant(end), count, packet, packet + count - 1, instant(gap), late)
+
+
+def unlossy(findings: Findings) -> Losses:
+    """Nothing was missed."""
+    return Losses(findings, lambda loss: f"eth{loss.interface}", (), live=False)

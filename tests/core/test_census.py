@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from tests.core.builders import instant, run, vrrp
+from tests.core.builders import instant, run, unlossy, vrrp
 from vrrpwatch.core.analysis import Tenure
 from vrrpwatch.core.census import Census, Witnesses, describe
 from vrrpwatch.core.findings import Findings
@@ -16,7 +16,7 @@ A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 def test_three_masters_are_one_contest_while_they_last() -> None:
     findings, census, contents = Findings(), Census(), Contents()
-    mastership = Mastership(findings, Neighbours(findings), lambda *_: False, lambda _: None)
+    mastership = Mastership(findings, Neighbours(findings), unlossy(findings), lambda _: None)
     for speaker, first, last in ((A, 0.0, 30.0), (B, 10.0, 20.0), (C, 12.0, 25.0)):
         heard = run(vrrp(speaker), first, last)
         piece = Piece(contents.add(heard.advert, 0), 0, heard.first, heard.last, heard.count, 1, 2, 0)

@@ -4,7 +4,7 @@ import pytest
 
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.frames import Loss
-from vrrpwatch.core.losses import Losses
+from vrrpwatch.core.losses import ENDLESS, Losses
 
 PROOF = ": silence in that time proves nothing"
 OUTAGE = "the interface could not be heard for a while, be it down or gone or the machine asleep" + PROOF
@@ -54,3 +54,17 @@ def test_either_excuses_silence_that_touches_it(unheard: bool, former: bool) -> 
     assert kept.touch("eth0#3", 15, 16)
     assert not kept.touch("eth1", 15, 16)
     assert not kept.touch("eth01", 15, 16)
+
+
+def test_an_outage_that_goes_on_excuses_silence_until_it_is_over() -> None:
+    begun, over = Loss(0, 0, 10, 20, 0, True, True), Loss(0, 0, 20, 500, 0, True)
+    kept, _ = losses(begun)
+    assert kept.missed_until("eth0", 5, 5, 400) == ENDLESS
+    assert kept.missed_until("eth1", 5, 5, 400) is None
+    # Somebody was heard since: it must be over, though nobody said so.
+    assert kept.missed_until("eth0", 25, 25, 400) is None
+    kept.add(over)
+    assert kept.missed_until("eth0", 5, 5, 600) == 500
+    assert kept.missed_until("eth0", 5, 501, 600) is None
+    # A pass that knows all of it from its start says the same of the time when it went on.
+    assert losses(former=(begun, over))[0].missed_until("eth0", 5, 5, 400) == 500

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.builders import instant, vrrp
+from tests.core.builders import instant, unlossy, vrrp
 from vrrpwatch.core import mastership, quietest
 from vrrpwatch.core.findings import Findings
 from vrrpwatch.core.mastership import Mastership
@@ -14,7 +14,7 @@ def test_the_group_silent_for_longest_for_its_age_is_forgotten(monkeypatch: pyte
     monkeypatch.setattr(mastership, "MAX_GROUPS", 4)
     monkeypatch.setattr(quietest, "BATCH", 2)
     findings = Findings()
-    tested = Mastership(findings, Neighbours(findings), lambda *_: False, lambda _: None)
+    tested = Mastership(findings, Neighbours(findings), unlossy(findings), lambda _: None)
     # 1 and 2 are heard again before room is needed, 4 after it was found to be among the quietest.
     for second, vrid in enumerate((1, 2, 3, 4, 1, 2, 5, 4, 6, 7)):
         at, where = instant(second / 100), Evidence(0, second + 1)
@@ -27,7 +27,7 @@ def test_the_group_silent_for_longest_for_its_age_is_forgotten(monkeypatch: pyte
 def test_a_flood_of_new_groups_displaces_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mastership, "MAX_GROUPS", 8)
     findings = Findings()
-    tested = Mastership(findings, Neighbours(findings), lambda *_: False, lambda _: None)
+    tested = Mastership(findings, Neighbours(findings), unlossy(findings), lambda _: None)
     for number in range(600):
         at, where = instant(number / 100), Evidence(0, number + 1)
         # A real one every second, and from the third second on a forged one each hundredth between.

@@ -55,13 +55,13 @@ def test_settings_are_read_again_and_wrong_ones_left_alone(watch: Watch, tmp_pat
         before = len(watch.lines())
         path.write_text(wrong)
         watch.process.send_signal(signal.SIGHUP)
-        watch.until(f"{path}: ")
+        watch.until(f"{path}:")
         path.write_text(right)
         watch.process.send_signal(signal.SIGHUP)
         wait_until(lambda: watch.lines()[-1] == "settings read again", at_most=30, what=name, seen=watch.said)
         refused, why, *_ = watch.lines()[before:]
         assert refused == "the settings stay as they were, for:"
-        assert why.startswith(f"{path}: ")
+        assert why.startswith(f"{path}:")
     assert watch.stop(signal.SIGTERM) == 0
 
 

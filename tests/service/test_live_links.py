@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -36,7 +36,9 @@ class Routers:
         for number in count(1):
             for place, name in enumerate(sorted(self.talking)):
                 line = {"who": "AB"[name == "eth1"], "id": 50 + (name == "eth1"), "interval": ANNOUNCED}
-                self._wires[name].send(frame(line, 2 * number + place, None))
+                # A link that goes down or has just come up may refuse one: then nobody hears it.
+                with suppress(OSError):
+                    self._wires[name].send(frame(line, 2 * number + place, None))
             if self._ended.wait(SENT):
                 return
 

@@ -331,8 +331,9 @@ class Sniffer:
                 if outage != "over":
                     # Told twice, so that the loss is known to be no older than the last look.
                     self._pending.append((live_blocks.interface_statistics(number, before, known), False))
-                unheard = outage is not None
-                self._pending.append((live_blocks.interface_statistics(number, now, known + lost, unheard), False))
+                # One that is past was over before these statistics, as is one that is over with them.
+                ends = "over" if outage == "past" else outage
+                self._pending.append((live_blocks.interface_statistics(number, now, known + lost, ends), False))
         self.drops = sum(port.drops for port in self._ports)
         self.interruptions = sum(port.interruptions for port in self._ports)
 

@@ -2,6 +2,7 @@
 
 import platform
 import struct
+from typing import Literal
 
 from vrrpwatch import __version__
 from vrrpwatch.capture.pcapng import (
@@ -11,6 +12,7 @@ from vrrpwatch.capture.pcapng import (
     INTERFACE_STATISTICS,
     SECTION_HEADER,
     UNHEARD,
+    UNHEARD_STILL,
 )
 
 # LINKTYPE_ETHERNET and LINKTYPE_LINUX_SLL (https://www.tcpdump.org/linktypes.html).
@@ -35,13 +37,14 @@ def interface_description(name: str, linktype: int, snaplen: int) -> bytes:
     return _block(INTERFACE_DESCRIPTION, struct.pack("=HHI", linktype, 0, snaplen) + options + _option(0, b""))
 
 
-def interface_statistics(number: int, at: int, dropped: int, unheard: bool = False) -> bytes:
+def interface_statistics(number: int, at: int, dropped: int, outage: Literal["begun", "over"] | None = None) -> bytes:
     """Says that interface ``number`` had lost ``dropped`` packets in all at ``at`` (nanoseconds since the epoch).
 
-    Where it is ``unheard``, it could not be heard for a while between its last statistics and these.
+    With an ``outage`` it could not be heard for a while since its last statistics; one that has only ``begun`` goes on.
     """
+    comment = b"" if outage is None else _option(_OPT_COMMENT, UNHEARD_STILL if outage == "begun" else UNHEARD)
     body = struct.pack("=III", number, at >> 32, at & 0xFFFFFFFF) + _option(_ISB_IFDROP, struct.pack("=Q", dropped))
-    return _block(INTERFACE_STATISTICS, body + (_option(_OPT_COMMENT, UNHEARD) if unheard else b"") + _option(0, b""))
+    return _block(INTERFACE_STATISTICS, body + comment + _option(0, b""))
 
 
 def end_of_capture(number: int, until: int, begins: int) -> bytes:

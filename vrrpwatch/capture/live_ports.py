@@ -22,13 +22,14 @@ Elects = Callable[[int], bool]
 class Missed(NamedTuple):
     """What an interface, by its pcapng number, has missed: ``known`` packets until it was asked last, ``lost`` since.
 
-    ``outage``: it could not be heard for a while since then, or all the time until now, when that is over.
+    ``outage``: it could not be heard for a while since then (``past``), or cannot from then on (``begun``), or could
+    not all the time until now, when that is ``over``.
     """
 
     number: int
     known: int
     lost: int
-    outage: Literal["begun", "over"] | None
+    outage: Literal["past", "begun", "over"] | None
 
 
 class Port(Protocol):
@@ -137,7 +138,12 @@ class _Base:
         for number, part in told.items():
             before = self._lost.get(number, 0)
             self._lost[number] = before + part
-            yield Missed(number, before, part, "begun" if number in unheard else "over" if number in again else None)
+            yield Missed(number, before, part, self._outage(number, number in unheard, number in again))
+
+    def _outage(self, number: int, unheard: bool, again: bool) -> Literal["past", "begun", "over"] | None:
+        if unheard:
+            return "begun" if number in self._out else "past"
+        return "over" if again else None
 
     def missed(self) -> None:
         self._unheard.update(dict.fromkeys(self._numbers()))
@@ -304,7 +310,7 @@ class AnyPort(_Base):
                 self._describe(self._ring, ifindex, now, ethernet)
                 # Nobody is heard under the other name again.
                 if self._settings.elects(former := self._settings.number(name, ethernet)):
-                    self._unheard[former] = None
+                    self._fell_silent(former)
             link = look_up(now)
             if link is not None and link.number == ifindex:
                 self._look(link, self._settings.number(now, ethernet))

@@ -8,8 +8,8 @@ from vrrpwatch.core.model import Instant
 # Stretches of loss that one interface is given in one batch; beyond, neighbours are taken together.
 MAX_STRETCHES = 256
 
-# First, last and count, as in Loss.
-_Stretch = tuple[Instant, Instant, int]
+# First, last, count, and whether it goes on, as in Loss.
+_Stretch = tuple[Instant, Instant, int, bool]
 
 
 def condensed(losses: Iterable[Loss]) -> tuple[Loss, ...]:
@@ -17,7 +17,7 @@ def condensed(losses: Iterable[Loss]) -> tuple[Loss, ...]:
     stretches: dict[tuple[int, int, bool], list[_Stretch]] = {}
     for loss in losses:
         known = stretches.setdefault((loss.source, loss.interface, loss.unheard), [])
-        stretch = loss.first, loss.last, loss.count
+        stretch = loss.first, loss.last, loss.count, loss.goes_on
         if known and known[-1][0] <= loss.first <= known[-1][1]:
             known[-1] = _together(known[-1], stretch)
             continue
@@ -27,11 +27,11 @@ def condensed(losses: Iterable[Loss]) -> tuple[Loss, ...]:
             pairs = zip(known[::2], known[1::2], strict=False)
             known[:] = [_together(*pair) for pair in pairs] + known[len(known) & ~1 :]
     return tuple(
-        Loss(source, interface, *stretch, unheard)
+        Loss(source, interface, first, last, count, unheard, goes_on)
         for (source, interface, unheard), known in stretches.items()
-        for stretch in known
+        for first, last, count, goes_on in known
     )
 
 
 def _together(one: _Stretch, other: _Stretch) -> _Stretch:
-    return min(one[0], other[0]), max(one[1], other[1]), one[2] + other[2]
+    return min(one[0], other[0]), max(one[1], other[1]), one[2] + other[2], other[3]

@@ -36,6 +36,7 @@ _OPT_COMMENT, _ISB_ENDTIME, _ISB_IFDROP, _ISB_OSDROP = 1, 3, 5, 7
 COMPLETE = b"complete up to isb_endtime; this block begins at byte "
 # What our own statistics say in a comment of an outage, for which the format has no field; nothing was dropped in it.
 UNHEARD = b"not heard since the last statistics of this interface"
+UNHEARD_STILL = UNHEARD + b", nor from here on"
 
 _LAST_INSTANT = (1 << 62) - 1
 
@@ -59,7 +60,7 @@ class Statistics(NamedTuple):
 
     ``ticks`` is its time in the interface's own units, ``end`` that of the capture's end and ``begins`` where the block
     is in the file that is complete up to then (``None``: not said).  ``unheard``: since its last statistics nothing
-    could be heard on the interface for a while.
+    could be heard on the interface for a while, and where that ``goes_on`` not from then on either.
     """
 
     interface: int
@@ -68,6 +69,7 @@ class Statistics(NamedTuple):
     end: int | None = None
     begins: int | None = None
     unheard: bool = False
+    goes_on: bool = False
 
 
 def byte_order(block: bytes) -> ByteOrder | None:
@@ -120,7 +122,7 @@ def statistics(body: bytes, order: ByteOrder) -> Statistics:
     dropped: int | None = None
     end: int | None = None
     begins: int | None = None
-    unheard = False
+    unheard = goes_on = False
     for code, value in _options(body[12:], order):
         if code in (_ISB_IFDROP, _ISB_OSDROP) and len(value) == 8:
             dropped = (dropped or 0) + int.from_bytes(value, order)
@@ -129,9 +131,10 @@ def statistics(body: bytes, order: ByteOrder) -> Statistics:
         elif code == _OPT_COMMENT and value.startswith(COMPLETE):
             number = value.removeprefix(COMPLETE)
             begins = int(number) if number.isdigit() and len(number) < MAX_DIGITS else None
-        elif code == _OPT_COMMENT and value == UNHEARD:
-            unheard = True
-    return Statistics(int.from_bytes(body[:4], order), _ticks(body[4:12], order), dropped, end, begins, unheard)
+        elif code == _OPT_COMMENT and value in (UNHEARD, UNHEARD_STILL):
+            unheard, goes_on = True, value == UNHEARD_STILL
+    ticks = _ticks(body[4:12], order)
+    return Statistics(int.from_bytes(body[:4], order), ticks, dropped, end, begins, unheard, goes_on)
 
 
 def _ticks(data: bytes, order: ByteOrder) -> int:

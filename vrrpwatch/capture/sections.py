@@ -85,7 +85,7 @@ class Sections:
         self._counted[index] = said.dropped, at
         self._reported[index] = self._reported.get(index, 0) + lost
         if lost or said.unheard:
-            self._losses.append(Loss(self._storage.source, index, min(since, at), at, lost, said.unheard))
+            self._losses.append(Loss(self._storage.source, index, min(since, at), at, lost, said.unheard, said.goes_on))
 
     def _note_beginning(self) -> None:
         if self._began is None and self._storage.scanner.packets:

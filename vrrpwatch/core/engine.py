@@ -84,7 +84,7 @@ class Engine:
         self._membership = Membership(self.findings)
         self._checks = Checks(self.findings, options.policy, reveal=options.reveal)
         self._losses = Losses(self.findings, self._interface_of, options.losses, live=options.live)
-        self._mastership = Mastership(self.findings, self._neighbours, self._losses.touch, self._checks.takes_turns)
+        self._mastership = Mastership(self.findings, self._neighbours, self._losses, self._checks.takes_turns)
         self._volume = Volume(self.findings, options.budget, options.policy, live=options.live)
         self._unjoined = Unjoined(self.findings, self._membership, self._volume.flow)
         self._volume.listener = self._unjoined.closed
@@ -110,6 +110,8 @@ class Engine:
             self._skipped[name] = self._skipped.get(name, 0) + count
         for loss in batch.losses:
             self._losses.add(loss)
+            if loss.unheard and not loss.goes_on:
+                self._mastership.over(loss)
         self._volume.add(batch.flows, batch.seconds, self.segment_of)
         rows = batch.frames
         for step in batch.steps:

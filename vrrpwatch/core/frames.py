@@ -139,7 +139,7 @@ class Loss(NamedTuple):
     """``count`` packets that the capture says it lost on ``interface`` between two instants.
 
     Where it is ``unheard``, the interface could not be heard then, be it down or gone or the machine asleep: what
-    passed nobody counted.
+    passed nobody counted.  Where that ``goes_on``, another tells when it is over.
     """
 
     source: int
@@ -148,6 +148,7 @@ class Loss(NamedTuple):
     last: int
     count: int  # type: ignore[assignment]  # no method of tuples here
     unheard: bool = False
+    goes_on: bool = False
 
 
 class ClockStep(NamedTuple):

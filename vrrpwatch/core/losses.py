@@ -9,6 +9,8 @@ from vrrpwatch.core.model import Instant
 
 # Losses that a live engine remembers: silence is judged by the newest, and a busy segment may lose packets for days.
 MAX_LOSSES: Final = 4096
+# Later than any packet.
+ENDLESS: Final[Instant] = 1 << 63
 
 
 class Losses:
@@ -45,12 +47,33 @@ class Losses:
 
     def touch(self, segment: str, first: Instant, last: Instant) -> bool:
         """Whether anything was missed on that segment between two instants."""
-        name = segment.partition("/")[0]
-        # A cooked v2 interface loses for all the interfaces that its frames crossed, which are named after it.
         return any(
-            loss.first <= last and first <= loss.last and f"{name}#".startswith(f"{self._interface(loss)}#")
+            loss.first <= last and first <= loss.last and self.concerns(loss, segment)
             for loss in self._former or self.told
         )
+
+    def missed_until(self, segment: str, heard: Instant, first: Instant, last: Instant) -> Instant | None:
+        """Until when, of what was missed on that segment between two instants, silence proves nothing; or ``None``.
+
+        ``ENDLESS`` where that is not over.  Somebody was ``heard`` there last, and no outage before that goes on.
+        """
+        until: Instant | None = None
+        open_since: Instant | None = None
+        for loss in self._former or self.told:
+            if not self.concerns(loss, segment):
+                continue
+            if loss.unheard:
+                open_since = loss.last if loss.goes_on else None
+            if loss.first <= last and first <= loss.last:
+                until = loss.last if until is None else max(until, loss.last)
+        if open_since is not None and heard <= open_since <= last:
+            return ENDLESS
+        return until
+
+    def concerns(self, loss: Loss, segment: str) -> bool:
+        """Whether it is one of that segment's interface."""
+        # A cooked v2 interface loses for all the interfaces that its frames crossed, which are named after it.
+        return f"{segment.partition('/')[0]}#".startswith(f"{self._interface(loss)}#")
 
     def _raise(self, loss: Loss, name: str, subject: str, count: int, what: str) -> None:
         self._findings.add(

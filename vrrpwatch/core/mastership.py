@@ -4,6 +4,8 @@ import heapq
 from collections.abc import Callable
 
 from vrrpwatch.core.findings import Findings
+from vrrpwatch.core.frames import Loss
+from vrrpwatch.core.losses import Losses
 from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
 from vrrpwatch.core.neighbours import Neighbours
 from vrrpwatch.core.quietest import Quietest, patient
@@ -19,13 +21,13 @@ MAX_EVENTS = 100_000
 
 
 class Mastership:
-    """Runs one :class:`Tracker` a group; ``lossy``: did a segment's capture lose packets in a stretch of time?"""
+    """Runs one :class:`Tracker` a group; ``losses`` say where silence proves nothing."""
 
     def __init__(
         self,
         findings: Findings,
         neighbours: Neighbours,
-        lossy: Callable[[str, Instant, Instant], bool],
+        losses: Losses,
         takes_turns: Callable[[GroupKey], str | None],
     ) -> None:
         self.trackers: dict[GroupKey, Tracker] = {}
@@ -34,7 +36,7 @@ class Mastership:
         self.evicted_events = 0
         self._findings = findings
         self._neighbours = neighbours
-        self._lossy = lossy
+        self._losses = losses
         self._takes_turns = takes_turns
         self._due: list[tuple[Instant, str, GroupKey]] = []
         self._scheduled: dict[GroupKey, Instant] = {}
@@ -65,6 +67,13 @@ class Mastership:
             del self._scheduled[group]
             tracker.advance(now)
             self._schedule(group, tracker)
+
+    def over(self, loss: Loss) -> None:
+        """What could not be heard is heard again: silence there counts from then on."""
+        for group, tracker in self.trackers.items():
+            if self._losses.concerns(loss, group.segment):
+                tracker.heard_again(loss.last)
+                self._schedule(group, tracker)
 
     def finish(self, now: Instant) -> None:
         for group in sorted(self.trackers):
@@ -164,4 +173,7 @@ class Mastership:
         )
 
     def lossy(self, group: GroupKey, first: Instant, last: Instant) -> bool:
-        return self._lossy(group.segment, first, last)
+        return self._losses.touch(group.segment, first, last)
+
+    def missed_until(self, group: GroupKey, heard: Instant, first: Instant, last: Instant) -> Instant | None:
+        return self._losses.missed_until(group.segment, heard, first, last)

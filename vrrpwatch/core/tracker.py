@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Protocol
 
 from vrrpwatch.core.dialect import outranks, resignation_wait, takeover_wait
+from vrrpwatch.core.losses import ENDLESS
 from vrrpwatch.core.model import (
     NANOSECONDS,
     Advert,
@@ -61,6 +62,8 @@ class Audience(Protocol):
 
     def lossy(self, group: GroupKey, first: Instant, last: Instant) -> bool: ...
 
+    def missed_until(self, group: GroupKey, heard: Instant, first: Instant, last: Instant) -> Instant | None: ...
+
 
 @dataclass(slots=True)
 class Tracker:
@@ -76,6 +79,8 @@ class Tracker:
     tenures: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     contests: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     _stints: list[Voice] = field(default_factory=list)
+    # Silence counts from here, or not at all: what was missed before might have been anything.
+    _deaf_until: Instant = 0
     _excused: bool = False
     _changes: deque[tuple[Instant, Evidence]] = field(default_factory=lambda: deque(maxlen=FLAPPING_CHANGES))
 
@@ -108,6 +113,12 @@ class Tracker:
             voice.last, voice.last_evidence = last, ended
         self.last_heard = max(self.last_heard, last)
         return True
+
+    def heard_again(self, at: Instant) -> None:
+        """An outage is over ``at``: silence means something again, if it goes on from there."""
+        if self._excused:
+            self._excused = False
+            self._deaf_until = max(self._deaf_until, at)
 
     @property
     def deadline(self) -> Instant | None:
@@ -150,6 +161,7 @@ class Tracker:
             voice.since = min(voice.since, now)
         self.first_heard = min(self.first_heard, now)
         self.last_heard = now
+        self._deaf_until = min(self._deaf_until, now)
         self._stints.clear()
         for voice in self.voices.values():
             self._drop_overlaps(voice)
@@ -174,7 +186,8 @@ class Tracker:
 
     @property
     def _lost_at(self) -> Instant:
-        return self.last_heard + max((voice.patience.lost for voice in self.voices.values()), default=0)
+        since = max(self.last_heard, self._deaf_until)
+        return since + max((voice.patience.lost for voice in self.voices.values()), default=0)
 
     def _challengers(self) -> list[Voice]:
         return [v for v in self.voices.values() if v.ended is None and v is not self.master]
@@ -339,8 +352,12 @@ class Tracker:
         master = self.master
         if master is None:
             return
-        if self.audience.lossy(self.key, self.last_heard, at):
-            self._excused = True
+        # Each time from later on, so that it comes to an end.
+        since = max(self.last_heard, self._deaf_until + 1)
+        missed = self.audience.missed_until(self.key, self.last_heard, since, at)
+        if missed is not None:
+            self._excused = missed == ENDLESS
+            self._deaf_until = self._deaf_until if self._excused else missed
             return
         self.master = None
         self._stints.clear()
