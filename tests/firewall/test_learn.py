@@ -64,6 +64,34 @@ def test_a_collision_is_said_where_it_must_be_decided() -> None:
     assert remarks["group", 0][0].startswith("vrid-collision: ")
 
 
+def test_what_only_claims_to_be_authenticated_is_said() -> None:
+    _, remarks = learned("ucarp-failover.pcap")
+    (remark,) = remarks["group", 0]
+    assert remark.startswith(
+        "The authentication of 192.0.2.11 (00:00:5e:00:00:2a), 192.0.2.12 (00:00:5e:00:00:2a) was "
+    )
+    assert remark.endswith("not checked: anyone on the segment could have sent it.")
+
+
+def test_what_a_forger_added_is_asked_about() -> None:
+    seen = analyse((str(CAPTURES / "keepalived-crash.pcap"),), Options()).analysis
+    (info,) = seen.groups
+    first = info.speakers[0]
+    forged = first._replace(key=first.key._replace(mac="02:00:00:00:00:66"), adverts=1)
+    _, remarks = learn(seen._replace(groups=(info._replace(speakers=(*info.speakers, forged)),)))
+    macs, seldom, _ = remarks["group", 0]
+    assert macs.startswith("192.0.2.11 spoke from 2 MAC addresses, 02:00:00:00:00:11, 02:00:00:00:00:66: ")
+    assert seldom == (
+        "192.0.2.11 (02:00:00:00:00:66) was heard only 1 time: a takeover that did not last, or a forger?"
+    )
+
+
+def test_a_policy_that_drops_at_once_says_whom() -> None:
+    seen = analyse((str(CAPTURES / "keepalived-crash.pcap"),), Options()).analysis
+    _, remarks = learn(seen, unlisted="drop")
+    assert remarks[HEAD][-1].startswith('With unlisted = "drop" whoever was silent is cut off')
+
+
 def test_every_sample_reads_back_as_it_was_written() -> None:
     paths = sorted(path for path in CAPTURES.iterdir() if path.suffix in (".pcap", ".pcapng"))
     assert len(paths) == 20

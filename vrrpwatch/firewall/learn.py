@@ -29,6 +29,8 @@ SyncProtocol = Literal["conntrackd", "pfsync", "ipvs"]
 # Room above the busiest second that was seen.
 BUDGET_HEADROOM: Final = 2
 LEAST_BUDGET: Final = 10
+# A master is heard every interval: so few advertisements among many are worth a question.
+FEW: Final = 3
 # Findings that make what was heard doubtful: a person must say which side is right.
 DOUBTFUL: Final = frozenset(
     {"split-brain", "vrid-collision", "auth-mismatch", "auth-failed", "version-mismatch", "rogue-speaker"}
@@ -66,7 +68,11 @@ def learn(seen: Observed, devices: Mapping[str, str] | None = None, unlisted: Un
     segments = tuple(_segments(seen, groups, devices, remarks))
     head = ["Learned from traffic: what was seen, not what is right. Read it before rules are made of it."]
     head += [f"left out: {line}" for line in left_out]
-    if unlisted == "report":
+    if unlisted in ("drop", "limit"):
+        head.append(
+            f'With unlisted = "{unlisted}" whoever was silent is cut off: list every backup before rules are made.'
+        )
+    else:
         head.append('Set unlisted to "drop" once every speaker is listed, also those that were silent.')
     remarks[HEAD] = tuple(head)
     rate = 20.0 if unlisted == "limit" else None
@@ -147,8 +153,25 @@ def _group_remarks(info: GroupInfo, speakers: list[SpeakerInfo], doubts: list[Fi
     for listener in info.listeners:
         mac = listener.mac or "MAC unknown"
         yield f"{listener.ip} ({mac}) listens without speaking: a backup? List it as a speaker."
+    for ip in sorted({speaker.key.ip for speaker in speakers}, key=int):
+        macs = sorted({speaker.key.mac for speaker in speakers if speaker.key.ip == ip and speaker.key.mac})
+        if len(macs) > 1:
+            yield f"{ip} spoke from {len(macs)} MAC addresses, {', '.join(macs)}: list only those that are its own."
+    most = max(speaker.adverts for speaker in speakers)
+    for speaker in speakers:
+        if speaker.adverts <= FEW < most:
+            times = f"{speaker.adverts} time{'s'[: speaker.adverts != 1]}"
+            yield f"{_named(speaker)} was heard only {times}: a takeover that did not last, or a forger?"
     if all(speaker.auth in ("none", "simple", None) for speaker in speakers):
         yield "Nothing here was authenticated: anyone on the segment could have sent it."
+    elif unchecked := [speaker for speaker in speakers if speaker.authentic is not True]:
+        who = ", ".join(_named(speaker) for speaker in unchecked)
+        yield f"The authentication of {who} was not checked: anyone on the segment could have sent it."
+
+
+def _named(speaker: SpeakerInfo) -> str:
+    ip, mac = speaker.key
+    return str(ip) if mac is None else f"{ip} ({mac})"
 
 
 def _segments(
