@@ -41,7 +41,7 @@ def test_rules_that_drop_what_belongs_fail_with_the_packets_that_show_it(tmp_pat
     rules("generate", "--policy", POLICY, "-o", made)
     made.write_text(made.read_text().replace("02:00:00:00:00:12", "02:00:00:00:00:13"))
     text = rules("prove", made, CRASH, "--policy", POLICY, code=1).stdout
-    assert text.startswith("✖ not proved: 1 faults")
+    assert text.startswith("✖ not proved: 1 fault; ")
     assert "192.0.2.12 > 224.0.0.18 112 id 51" in text.splitlines()[1]
     assert "belongs there and was dropped: 4 packets (27, 33, 34, 35)" in text.splitlines()[1]
     found: dict[str, Any] = json.loads(

@@ -9,7 +9,7 @@ import pytest
 from tests.firewall.packets import advert, ether, ip4, tagged, udp
 from tests.firewall.policies import group, policy
 from vrrpwatch.core.model import Evidence, Finding, Severity
-from vrrpwatch.firewall import proof_kernel
+from vrrpwatch.firewall import ebtables, proof_kernel
 from vrrpwatch.firewall.flows import Plan, plan
 from vrrpwatch.firewall.proof import prove
 from vrrpwatch.firewall.proof_classes import Captured
@@ -284,6 +284,35 @@ def test_packets_above_their_limit_fail_with_their_numbers() -> None:
     assert [one.packet for one in over[0].evidence] == [*range(11, 31), 33, 34]
 
 
+@pytest.mark.usefixtures("kernel")
+def test_a_limit_that_the_policy_does_not_ask_for_is_found() -> None:
+    free = plan(policy(group(interval=None)), "speaker")
+    assert by_hand(RIGHT.replace(BUCKET, ""), free).passed
+    # Enough for all copies that a capture of a second a packet needs.
+    assert faults(by_hand(RIGHT.replace(BUCKET, "limit rate 20/second burst 100 packets"), free)) == {
+        "limited-early": {ALPHA, BRAVO}
+    }
+
+
+@pytest.mark.usefixtures("kernel")
+def test_what_a_host_sends_has_its_limit_tried_too() -> None:
+    there, sep, out = RIGHT.partition("chain listed_out")
+    proof = by_hand(there + sep + out.replace(BUCKET, ""))
+    assert faults(proof) == {"unlimited": {ALPHA, BRAVO}}
+    assert hooks(proof, "unlimited") == {"output"}
+
+
+@pytest.mark.usefixtures("kernel")
+def test_rules_that_see_no_id_may_let_all_groups_of_a_speaker_share_a_limit() -> None:
+    segment = {"name": "lan", "interface": "p1", "interfaces": ["p2", "p3"]}
+    groups = [group("lan", id=number, speakers=[{"ip": "192.0.2.11"}]) for number in (51, 52, 53)]
+    made = plan(policy(*groups, segments=(segment,)), "bridge")
+    frames = capture({number: advert(50 + number) for number in (1, 2, 3)}, "lan")
+    proof = prove(made, [RulesText("ebtables", ebtables.render(made))], frames)
+    assert faults(proof) == {}
+    assert proof.bursts == ("vrrp 51 on lan from 192.0.2.11",)
+
+
 def finding(*packets: int) -> Finding:
     evidence = tuple(Evidence(0, packet) for packet in packets)
     return Finding("leak", Severity.WARNING, "eth0", None, "someone", 0, 0, len(packets), "", evidence)
@@ -322,7 +351,7 @@ def test_what_was_never_tried_alone_is_counted(monkeypatch: pytest.MonkeyPatch) 
     # each of two rounds.  The first frame of a round passes, in the first one a frame of no policy's; the others of
     # those ten would go alone next, and two have not gone at all.
     assert proof.untried == 9 + 2
-    assert [bool(job.rules) for job in ask.jobs] == [False, True, True, True, True]
+    assert [bool(job.rules) for job in ask.jobs] == [False, True, True, True, True, True]
     monkeypatch.setattr(proof_kernel, "MAX_ROUNDS", 16)
     # Then one passes in each round that it has to itself.
     ask = Scripted(1)

@@ -162,6 +162,14 @@ def test_rules_that_a_tool_refuses_are_one_clear_line(rules: RulesText, words: s
     assert "\n" not in str(caught.value)
 
 
+def test_definitions_that_unfold_without_end_take_only_so_much_memory() -> None:
+    lines = [f"define a0 = {{ {', '.join(map(str, range(1, 101)))} }}"]
+    lines += [f"define a{n} = {{ {', '.join([f'$a{n - 1}'] * 10)} }}" for n in range(1, 12)]
+    text = "\n".join(lines) + "\n" + nft("input", "tcp dport $a11 accept")[0].text
+    with pytest.raises(ProofError, match="Memory allocation failure"):
+        ask(IN, rules=(RulesText("nft", text),))
+
+
 def test_rules_go_into_no_namespace_but_a_new_one() -> None:
     own = Path("/proc/self/ns/net").stat().st_ino
     with pytest.raises(ReplayError, match="the caller's own network"):

@@ -83,12 +83,15 @@ def prove(
 
 def _read(path: str) -> "RulesText":
     from vrrpwatch.firewall.proof_rules import MAX_OCTETS, read_rules
+    from vrrpwatch.firewall.replay_session import ProofError
     from vrrpwatch.settings import read_regular
 
     try:
         return read_rules(path, read_regular(Path(path), MAX_OCTETS))
     except OSError as error:
         raise Failure(f"{path}: cannot be read ({error.strerror or error}): check the path", Exit.UNREADABLE) from None
+    except ProofError as error:
+        raise Failure(str(error), Exit.UNREADABLE) from None
 
 
 def _proved(made: "Plan", texts: "Sequence[RulesText]", captures: tuple[str, ...], segment: str | None) -> "Proof":

@@ -53,7 +53,9 @@ class Book:
             stem = f"{hook}_{first.protocol}{first.family}{'' if first.id is None else f'_{first.id}'}"
             self._taken[stem] += 1
             name = self._buckets[key] = f"{stem}_{self._taken[stem]}"
-            self.table.buckets.append(Bucket(name, limit.rate, limit.burst))
+            # A bridge sends a frame out by every other port, and each copy takes its own from the bucket.
+            copies = max(1, len(first.place.devices) - 1) if self.plan.role == "bridge" else 1
+            self.table.buckets.append(Bucket(name, limit.rate * copies, limit.burst * copies))
         return self._buckets[key]
 
     @property

@@ -6,7 +6,7 @@ from typing import Final
 from vrrpwatch.firewall.replay_job import TOOLS, RulesText, Tool
 from vrrpwatch.firewall.replay_session import ProofError
 
-# 1,000 groups take below one megabyte in the longest form.
+# 1,000 groups take some three megabytes in the longest form.
 MAX_OCTETS: Final = 16_000_000
 
 # Comments and quoted strings hold any words; what is left of a string is a quote.

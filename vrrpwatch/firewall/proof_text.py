@@ -19,7 +19,7 @@ _FAULTS: Final = {
     "disturbed": "is none of the policy's business and was dropped",
     "over-limit": "belongs there and is above its limit: these would be dropped",
     "unlimited": "is to be limited and no limit cut it",
-    "limited-early": "is to be limited and was cut too early",
+    "limited-early": "was cut before the policy's limit, if it has any",
 }
 _PROTOCOLS: Final = {None: "ARP", 1: "ICMP", 2: "IGMP", 17: "UDP", 51: "AH", 58: "ICMPv6", 112: "112", 240: "pfsync"}
 
@@ -38,7 +38,7 @@ def _lines(proof: Proof) -> Iterator[str]:
     if proof.passed:
         yield f"✔ proved: {what} did what the policy says"
     elif proof.violations:
-        yield f"✖ not proved: {len(proof.violations):,} faults; {what}"
+        yield f"✖ not proved: {_count(len(proof.violations), 'fault')}; {what}"
     else:
         yield f"✖ not proved: nothing reached a hook where the policy wants anything; {what}"
     for violation in proof.violations[:MAX_VIOLATIONS]:
@@ -108,8 +108,8 @@ def _others(classes: list[Tried]) -> Iterator[str]:
         yield f"not judged by the policy: {said}"
 
 
-def _count(number: int) -> str:
-    return f"{number:,} packet{'s'[: number != 1]}"
+def _count(number: int, noun: str = "packet") -> str:
+    return f"{number:,} {noun}{'s'[: number != 1]}"
 
 
 def _way(way: Way) -> str:
@@ -132,9 +132,7 @@ def _notes(proof: Proof) -> Iterator[str]:
     if unreached:
         yield f"{unreached:,} ways never come to a rule: the kernel itself sends nothing on them"
     if proof.bursts:
-        yield _safe(
-            f"limits tried with a burst: {', '.join(proof.bursts[:10])}{', …' if len(proof.bursts) > 10 else ''}"
-        )
+        yield _safe(f"tried with a burst: {', '.join(proof.bursts[:10])}{', …' if len(proof.bursts) > 10 else ''}")
     if proof.uncovered:
         others = "IPv4" if 4 not in proof.families else "IPv6"
         yield f"not judged: {proof.uncovered:,} packets of {others}, which these rules are not for"

@@ -5,6 +5,7 @@ one more namespace costs little.
 """
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -21,11 +22,15 @@ from vrrpwatch.firewall.replay_tools import load
 
 # Seconds after which it ends by itself, whoever still waits: above the limit that its caller sets.
 LIFETIME: Final = 600
+# Octets of memory for this and for each tool: definitions of nft that name one another unfold without end.  Rules
+# as large as a proof reads take up to six tenths of it.
+MAX_MEMORY: Final = 1_000_000_000
 
 
 def main(lifeline: int) -> int:
     """Ends as soon as the other end of ``lifeline`` is closed: whoever asked is gone."""
     signal.alarm(LIFETIME)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     job = read_job(sys.stdin.buffer)
     try:
