@@ -19,14 +19,17 @@ from threading import Lock
 
 from tests.dashboard.scripted import ScriptedView
 from vrrpwatch.cli.main import GARBAGE_THRESHOLD
+from vrrpwatch.core.model import GroupKey
 from vrrpwatch.core.news import GroupRow
 from vrrpwatch.dashboard.app import Dashboard
 from vrrpwatch.dashboard.controls import MemoryKeeper
 from vrrpwatch.dashboard.feed import Feed
 from vrrpwatch.dashboard.run import spare_the_collector
+from vrrpwatch.service.silences import Silences, Told
 
 BAR = 16.0
 INTERVAL = 0.25
+PICTURES = round(1 / INTERVAL)
 CHANGES = 500
 CASES = (
     ("overview, by severity", ()),
@@ -66,6 +69,27 @@ class Ready(ScriptedView):
         self._ready = super().rows()
 
 
+class Ear:
+    """Hears every other segment, and every second turns to those that it did not hear before."""
+
+    def __init__(self, view: ScriptedView) -> None:
+        segments = sorted({row.key.segment for row in view.rows()})
+        self._silences = [
+            Silences((Told("", f"it is {half}"),), frozenset(), frozenset(self._of(view, segments[half::2])))
+            for half in (0, 1)
+        ]
+        self._asked = 0
+
+    @staticmethod
+    def _of(view: ScriptedView, segments: Sequence[str]) -> set[GroupKey]:
+        wanted = set(segments)
+        return {row.key for row in view.rows() if row.key.segment in wanted}
+
+    def silences(self) -> Silences:
+        self._asked += 1
+        return self._silences[self._asked // PICTURES % 2]
+
+
 class Measured(Dashboard):
     """Takes no picture by itself, and tells how long the work for one took."""
 
@@ -88,12 +112,14 @@ async def measure(keys: Sequence[str], groups: int, pictures: int, collector: Co
     """Milliseconds of each refresh after ``keys``, the collector's beside them."""
     view = Ready(extra=groups)
     view.prepare()
+    ear = Ear(view)
     app = Measured(
         Feed(view, Lock(), None, ()),
         title="bench",
         refresh=INTERVAL,
         keeper=MemoryKeeper(),
         player=None,
+        hearing=ear,
         theme="dark",
         pictures=Path(),
         reveal=False,

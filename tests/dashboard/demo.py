@@ -28,6 +28,7 @@ async def picture(file: Path, keys: list[str], theme: str, size: tuple[int, int]
         refresh=0.25,
         keeper=MemoryKeeper(),
         player=None,
+        hearing=None,
         theme=theme,
         pictures=file.parent,
         reveal=False,

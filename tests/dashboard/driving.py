@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from tests.dashboard.scripted import ScriptedView
 from vrrpwatch.dashboard.app import Dashboard
-from vrrpwatch.dashboard.controls import Keeper, MemoryKeeper, Player
+from vrrpwatch.dashboard.controls import Hearing, Keeper, MemoryKeeper, Player
 from vrrpwatch.dashboard.feed import Feed, Lock, Pump
 
 # No timer fires during a test: pictures are taken when the test says so.
@@ -80,6 +80,7 @@ async def dashboard(
     *,
     keeper: Keeper | None = None,
     player: Player | None = None,
+    hearing: Hearing | None = None,
     pump: Pump | None = None,
     lock: Lock | None = None,
     theme: str | None = "dark",
@@ -96,6 +97,7 @@ async def dashboard(
         refresh=NEVER,
         keeper=keeper if keeper is not None else MemoryKeeper(),
         player=player,
+        hearing=hearing,
         theme=theme,
         pictures=pictures,
         reveal=reveal,

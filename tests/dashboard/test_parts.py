@@ -24,7 +24,10 @@ def text(lines: list[Line]) -> list[str]:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.04, "0.0s"), (9.94, "9.9s"), (9.96, "10s"), (59.4, "59s"), (60, "1m00s"), (3_661, "1h01m"), (90_000, "1d01h")],
+    [
+        *[(0.04, "0.0s"), (9.94, "9.9s"), (9.96, "10s"), (59.4, "59s"), (60, "1m00s"), (599, "9m59s"), (600, "10m")],
+        *[(3_599, "59m"), (3_661, "1h01m"), (36_000, "10h"), (86_399, "23h"), (90_000, "1d01h"), (8_640_000, "100d")],
+    ],
 )
 def test_ages_are_brief(seconds: float, shown: str) -> None:
     assert words.brief(seconds) == shown
@@ -255,8 +258,9 @@ def test_themes_suit_the_terminal_and_know_every_style() -> None:
     for theme in THEMES:
         palette = Palette(theme)
         states = [palette[words.STATE_STYLES[state]] for state in ("held", "contested", "lost")]
+        states.append(palette[words.NOT_HEARD_STYLE])
         if theme.name != "no-colour":
-            assert len({str(style.color) for style in states}) == 3
+            assert len({str(style.color) for style in states}) == 4
 
 
 def test_sixteen_colours_are_the_terminals_own() -> None:

@@ -203,7 +203,9 @@ async def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, value: str) -
 @pytest.mark.parametrize("size", [(20, 5), (40, 8), (30, 24), SMALL])
 async def test_what_comes_up_over_a_page_can_be_used_at_any_size(size: tuple[int, int]) -> None:
     async with dashboard(size=size) as driver:
-        lines = (await driver.press("2", "z", *"soon")).split("\n")
+        await driver.press("2", "z")
+        await driver.until("Silent for how long?")
+        lines = (await driver.press(*"soon")).split("\n")
         question = next(at for at, line in enumerate(lines) if "Silent for how long?" in line)
         assert any("soon" in line for line in lines[question + 1 : question + 3])
         assert "a number with s, m," in await driver.press("enter")

@@ -4,13 +4,18 @@ import contextlib
 import ctypes
 import os
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
+from tests.conformance import stage_frames
 from tests.lab.network import run
 
 _CLONE_NEWNET = 0x40000000
+# Seconds: what is announced is four times what is kept, so that a machine that is busy elsewhere loses no master.
+ANNOUNCED, SENT = 0.5, 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +86,28 @@ def send(sender: socket.socket, frames: Sequence[bytes]) -> None:
 def _enter(descriptor: int) -> None:
     if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+class Routers:
+    """One on each wire, advertising while its name is in ``talking``."""
+
+    def __init__(self, wires: dict[str, socket.socket]) -> None:
+        self.talking = set(wires)
+        self._wires = wires
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._talk)
+        self._thread.start()
+
+    def _talk(self) -> None:
+        for number in count(1):
+            for place, name in enumerate(sorted(self.talking)):
+                line = {"who": "AB"[name == "eth1"], "id": 50 + (name == "eth1"), "interval": ANNOUNCED}
+                # A link that goes down or has just come up may refuse one: then nobody hears it.
+                with contextlib.suppress(OSError):
+                    self._wires[name].send(stage_frames.frame(line, 2 * number + place, None))
+            if self._ended.wait(SENT):
+                return
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()

@@ -8,8 +8,10 @@ from threading import Event, Thread
 import pytest
 
 from vrrpwatch.capture.session import Options, analyse
+from vrrpwatch.core.model import NANOSECONDS
 from vrrpwatch.core.news import News
 from vrrpwatch.service.fleet import FleetRun
+from vrrpwatch.store.fleet import Fleet
 from vrrpwatch.store.journal import Journal
 from vrrpwatch.store.places import StoreError
 
@@ -52,7 +54,7 @@ def test_what_sensors_wrote_is_seen_and_decisions_are_kept(store: Path) -> None:
 
 
 def test_trouble_shows_and_passes(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, closing = FleetRun(str(store), "ann"), Event()
+    run, closing = FleetRun(str(store), "ann", clock=lambda: 5 * NANOSECONDS), Event()
     broken = Event()
     poll = run.fleet.poll
 
@@ -71,10 +73,31 @@ def test_trouble_shows_and_passes(store: Path, monkeypatch: pytest.MonkeyPatch) 
             _ = run.view.now
         broken.clear()
         eventually(lambda: run.view.trouble is None)
-        assert run.view.now == run.fleet.now
+        assert run.view.now == 5 * NANOSECONDS
     finally:
         closing.set()
         pump.join()
+        run.close()
+
+
+def test_a_sensor_that_stopped_is_silent_and_its_ages_go_on(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sensors = Fleet(str(store), clock=lambda: 0).sensors()
+    now = sensors[0].last + 480 * NANOSECONDS
+    run = FleetRun(str(store), "ann", clock=lambda: now)
+    try:
+        assert run.view.now == now
+        (line,) = run.silences().told
+        assert line.text.startswith("sensor north: nothing for 8 min, since ")
+        assert all(run.silences().cover(row.key) for row in run.view.rows())
+        # The newest second that was told of stays the last of its heartbeat.
+        monkeypatch.setattr(run.fleet, "heartbeat", lambda _: [1, 1, 1])
+        assert run.view.heartbeat(run.view.rows()[0].key) == [1, 1, 1]
+        # While nobody can read the store, it is not the sensors that are silent.
+        known = run.silences()
+        run.view.trouble = StoreError("the database is away")
+        now += 3600 * NANOSECONDS
+        assert run.silences() is known
+    finally:
         run.close()
 
 

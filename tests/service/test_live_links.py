@@ -1,50 +1,19 @@
 """``watch -i any`` while one of two links goes down: what it prints, and the same of its own recording."""
 
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from itertools import count
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.captures.analyzing import analyze
 from tests.conformance.stage_frames import frame
-from tests.lab.live import wire
+from tests.lab.live import Routers, wire
 from tests.lab.network import missing, run
 from tests.lab.waiting import wait_until
 from tests.service.watched import Watch
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-
-# Seconds: what is announced is four times what is kept, so that a machine that is busy elsewhere loses no master.
-ANNOUNCED, SENT = 0.5, 0.125
-
-
-class Routers:
-    """One on each wire, advertising while its name is in ``talking``."""
-
-    def __init__(self, wires: dict[str, socket.socket]) -> None:
-        self.talking = set(wires)
-        self._wires = wires
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._talk)
-        self._thread.start()
-
-    def _talk(self) -> None:
-        for number in count(1):
-            for place, name in enumerate(sorted(self.talking)):
-                line = {"who": "AB"[name == "eth1"], "id": 50 + (name == "eth1"), "interval": ANNOUNCED}
-                # A link that goes down or has just come up may refuse one: then nobody hears it.
-                with suppress(OSError):
-                    self._wires[name].send(frame(line, 2 * number + place, None))
-            if self._ended.wait(SENT):
-                return
-
-    def close(self) -> None:
-        self._ended.set()
-        self._thread.join()
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 import getpass
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from vrrpwatch.core.model import Instant
     from vrrpwatch.dashboard.controls import Mark
     from vrrpwatch.service.fleet import FleetRun
+
+# The newest of what was told on the screen is told again when it is left; interfaces may come and go for years.
+MAX_LINES: Final = 100
 
 
 @click.command(short_help="Show what goes on.")
@@ -103,7 +107,7 @@ def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str,
     if options.write == "-":
         raise click.UsageError("-w - would write into the picture; name a file")
     need_terminal("vrrpwatch watch -i")
-    lines: list[str] = []
+    lines: deque[str] = deque(maxlen=MAX_LINES)
     watched = LiveRun(options, lines.append)
     try:
         with starting():
@@ -114,6 +118,7 @@ def _listen(given: dict[str, Any], expression: tuple[str, ...], looks: dict[str,
             title=", ".join(options.interfaces),
             pump=watched.pump,
             lock=watching.lock,
+            hearing=watched.outages,
             errors=(OSError, CaptureError),
             **looks,
         )
@@ -181,6 +186,7 @@ def _fleet(url: str, looks: dict[str, Any]) -> int:
             watched.view,
             title="all sensors",
             keeper=_StoreKeeper(watched),
+            hearing=watched,
             pump=watched.pump,
             errors=(OSError, StoreError),
             **looks,

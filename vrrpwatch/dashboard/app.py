@@ -20,7 +20,7 @@ from vrrpwatch.core.model import Instant, Severity
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.bars import Status, hint_line, page_line, scrub_line, scrubbed, title_line
 from vrrpwatch.dashboard.columns import Scene
-from vrrpwatch.dashboard.controls import Keeper, Player, is_abridged
+from vrrpwatch.dashboard.controls import Hearing, Keeper, Player, is_abridged
 from vrrpwatch.dashboard.dialogs import Help
 from vrrpwatch.dashboard.document import Bar
 from vrrpwatch.dashboard.events import EventsPage
@@ -33,12 +33,14 @@ from vrrpwatch.dashboard.marks import Marks, subject_of
 from vrrpwatch.dashboard.mask import Mask
 from vrrpwatch.dashboard.members import MembersPage
 from vrrpwatch.dashboard.multicast import MulticastPage
+from vrrpwatch.dashboard.notices import Notices
 from vrrpwatch.dashboard.page import OpenGroup, OpenPage, Page
 from vrrpwatch.dashboard.paint import width_of
 from vrrpwatch.dashboard.pictures import write_picture
 from vrrpwatch.dashboard.rules import RulesPage
 from vrrpwatch.dashboard.steering import Steering
 from vrrpwatch.dashboard.themes import NAMES, NO_COLOUR, THEMES, Palette, suitable
+from vrrpwatch.service.silences import NONE
 from vrrpwatch.wire.text import safe_text
 
 INTERRUPTED: Final = 130
@@ -86,6 +88,7 @@ class Dashboard(Steering, App[int]):
         refresh: float,
         keeper: Keeper,
         player: Player | None,
+        hearing: Hearing | None,
         theme: str | None,
         pictures: Path,
         reveal: bool,
@@ -101,6 +104,8 @@ class Dashboard(Steering, App[int]):
         self._interval = refresh
         self._keeper = keeper
         self._player = player
+        self._hearing = hearing
+        self._silences = NONE
         self._pictures = pictures
         self._reveal = reveal
         self._mask = Mask()
@@ -120,6 +125,7 @@ class Dashboard(Steering, App[int]):
         yield Bar(id="title")
         yield Bar(id="pages")
         yield Bar(id="banner")
+        yield Notices()
         abridged = is_abridged(self._feed.view)
         with ContentSwitcher(initial="groups"):
             yield GroupsPage(abridged, id="groups")
@@ -186,6 +192,8 @@ class Dashboard(Steering, App[int]):
         if self.fault is not None:
             self.exit(1)
             return
+        if self._hearing is not None:
+            self._silences = self._hearing.silences()
         if self._frozen is None:
             self._take(due)
         else:
@@ -201,7 +209,7 @@ class Dashboard(Steering, App[int]):
         with self._feed.picture() as view:
             if view is not None:
                 self._count(view)
-                scene = Scene(view.now, self._mask)
+                scene = Scene(view.now, self._mask, self._silences)
                 if due:
                     self._weigh(view)
                 page.collect(view, scene, due=due)
@@ -241,6 +249,7 @@ class Dashboard(Steering, App[int]):
         banner.display = self._feed.trouble is not None
         if self._feed.trouble is not None:
             banner.show([(f" ▲ {self._mask.text(self._feed.trouble)} ", "alarm")])
+        self._base.query_one(Notices).show(self._silences.told, self._mask, self.size.height)
         if self._player is not None:
             self._bar("scrub").show(scrub_line(self._player, self._events, width))
         self._bar("hints").show(hint_line(width, self._filtered(), self._player is not None))
@@ -351,7 +360,7 @@ class Dashboard(Steering, App[int]):
             return
         with self._feed.picture() as view:
             if view is not None:
-                self._frozen = Scene(self._status.now, self._mask)
+                self._frozen = Scene(self._status.now, self._mask, self._silences)
                 self._status = self._status._replace(frozen_adverts=self._status.adverts)
                 for page in self._base.query(Page).results():
                     page.collect(view, self._frozen, due=True)

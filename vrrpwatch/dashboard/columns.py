@@ -5,16 +5,18 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from vrrpwatch.core.model import Instant
 from vrrpwatch.dashboard.mask import Mask
+from vrrpwatch.service.silences import NONE, Silences
 
 Row = TypeVar("Row")
 GAP = 1
 
 
 class Scene(NamedTuple):
-    """What a cell's text depends on besides its row: the view's clock and the privacy mask."""
+    """What a cell's text depends on besides its row: the view's clock, the privacy mask, and what cannot be heard."""
 
     now: Instant
     mask: Mask
+    silences: Silences = NONE
 
 
 class Column(NamedTuple, Generic[Row]):

@@ -1,10 +1,11 @@
-"""What a dashboard can steer besides showing: who keeps what was acknowledged, and what plays a recording."""
+"""What a dashboard knows besides its view: who keeps what was acknowledged, what plays a recording, and who listens."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from vrrpwatch.core.model import Instant
 from vrrpwatch.core.news import View
+from vrrpwatch.service.silences import Silences
 
 
 class Mark(NamedTuple):
@@ -74,6 +75,12 @@ class Player(Protocol):
     def seek(self, at: Instant) -> None: ...
 
     def set_speed(self, speed: float) -> None: ...
+
+
+class Hearing(Protocol):
+    """Knows what cannot be heard now; asked for every picture by the screen's thread, so nothing here waits."""
+
+    def silences(self) -> Silences: ...
 
 
 @runtime_checkable

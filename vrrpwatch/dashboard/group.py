@@ -118,7 +118,10 @@ class GroupPage(Page):
         title: Line = [(words.group(key, scene.mask), "bold")]
         if row is None or info is None:
             return [title, [("this group is not known any more", "warning")]]
+        heard = not scene.silences.cover(key)
         state: list[Span] = [(words.state(row.state), words.STATE_STYLES[row.state])]
+        if not heard:
+            state = [(words.NOT_HEARD, words.NOT_HEARD_STYLE), (f"  it was {row.state}", "dim")]
         if row.master is not None:
             state += [("  master ", "dim"), (scene.mask.ip(row.master), "bold")]
         if row.priority is not None:
@@ -136,7 +139,9 @@ class GroupPage(Page):
             title,
             state,
             [("heard ", "dim"), (f"{words.age(row.last, scene.now)} ago, every {duration(row.interval)}{jitter}", "")],
-            [("beat  ", "dim"), (beat.lstrip() or "nothing yet", "graph"), (" now", "dim")],
+            [("beat  ", "dim"), (beat.lstrip() or "nothing yet", "graph"), (" now", "dim")]
+            if heard
+            else [("beat  ", "dim"), ("nobody listens", words.NOT_HEARD_STYLE)],
             *wrapped(f"virtual addresses {addresses}", width),
             self._successor(info, scene),
         ]

@@ -13,9 +13,11 @@ from vrrpwatch.dashboard.blocks import sparkline
 from vrrpwatch.dashboard.columns import Column, Scene
 from vrrpwatch.dashboard.page import OpenGroup, Page
 from vrrpwatch.dashboard.table import Table
+from vrrpwatch.service.silences import NONE
 from vrrpwatch.wire.values import IPAddress
 
-_STATES: Final = {"held": 0, "lost": 1, "contested": 2}
+_STATES: Final = {"held": 0, "lost": 2, "contested": 3}
+_NOT_HEARD: Final = 1
 # Heartbeats around the cursor that are kept when the screen is frozen, so that one can scroll through them.
 MAX_FROZEN: Final = 500
 _SPARK: Final = 61
@@ -33,6 +35,7 @@ class GroupsPage(Page):
         super().__init__(id=id)
         self._abridged = abridged
         self._beats: dict[GroupKey, Sequence[int]] = {}
+        self._silences = NONE
 
     def compose(self) -> ComposeResult:
         table: Table[GroupRow, GroupKey] = Table(
@@ -44,6 +47,9 @@ class GroupsPage(Page):
     def collect(self, view: View, scene: Scene, *, due: bool) -> None:
         table = self.table
         if table is not None:
+            before, self._silences = self._silences, scene.silences
+            if before[1:] != scene.silences[1:]:
+                table.listing.changed("T", lambda row: before.cover(row.key) != scene.silences.cover(row.key))
             table.load(view.rows(), scene, due=due)
             self._listen(view, table.around(table.size.height))
 
@@ -58,7 +64,10 @@ class GroupsPage(Page):
     def on_table_chosen(self, message: Table.Chosen) -> None:
         self.post_message(OpenGroup(message.row.key))
 
-    def _spark(self, row: GroupRow, width: int) -> str:
+    def _spark(self, row: GroupRow, scene: Scene, width: int) -> str:
+        if scene.silences.cover(row.key):
+            # A dot would say that somebody listened.
+            return ""
         beats = self._beats.get(row.key, ())
         # A lone master fills half a cell: a second voice shows.
         return sparkline(beats, width, top=2 / row.interval if row.interval > 0 else 0)
@@ -85,9 +94,11 @@ class GroupsPage(Page):
             Column(
                 "sTate",
                 11,
-                lambda row, _: words.state(row.state),
-                lambda row: _STATES[row.state],
-                style=lambda row, _: words.STATE_STYLES[row.state],
+                lambda row, scene: words.NOT_HEARD if scene.silences.cover(row.key) else words.state(row.state),
+                lambda row: _NOT_HEARD if self._silences.cover(row.key) else _STATES[row.state],
+                style=lambda row, scene: (
+                    words.NOT_HEARD_STYLE if scene.silences.cover(row.key) else words.STATE_STYLES[row.state]
+                ),
                 down=True,
             ),
             Column(
@@ -132,7 +143,14 @@ class GroupsPage(Page):
                 "adVerts", 11, lambda row, _: f"{row.adverts:,}", lambda row: row.adverts, rank=6, right=True, down=True
             ),
             Column(
-                "beat", 5, lambda row, _: self._spark(row, _SPARK), rank=5, share=4, most=61, searched=False, tail=True
+                "beat",
+                5,
+                lambda row, scene: self._spark(row, scene, _SPARK),
+                rank=5,
+                share=4,
+                most=61,
+                searched=False,
+                tail=True,
             ),
         )
         return tuple(column for column in columns if not (self._abridged and column.key == "J"))

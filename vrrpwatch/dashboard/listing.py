@@ -123,6 +123,17 @@ class Listing(Generic[Row, Key]):
         self._read = [None] * len(self._rows)
         self._due = True
 
+    def changed(self, letter: str, which: Callable[[Row], bool]) -> None:
+        """What is in the column with this key has changed for some rows, though they are the same objects."""
+        if self._needle:
+            self._read = [None if row is None or which(row) else row for row in self._read]
+            self._due = True
+        else:
+            self._read = [None] * len(self._read)
+        if self.sorting is not None and self.sorting.key == letter:
+            self._valued = ()
+            self._due = True
+
     def arrange(self, scene: Scene, due: bool = True) -> None:
         """Brings filter and order up to date, if ``due`` or if something but the rows' values has changed."""
         if not (due or self._due or self.unread):

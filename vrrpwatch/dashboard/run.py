@@ -7,7 +7,7 @@ from typing import Final
 
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.app import Dashboard
-from vrrpwatch.dashboard.controls import Keeper, MemoryKeeper, Player
+from vrrpwatch.dashboard.controls import Hearing, Keeper, MemoryKeeper, Player
 from vrrpwatch.dashboard.feed import Feed, Lock, Pump
 from vrrpwatch.dashboard.stand_ins import readable
 
@@ -30,6 +30,7 @@ def run(
     refresh: float = 0.25,
     keeper: Keeper | None = None,
     player: Player | None = None,
+    hearing: Hearing | None = None,
     pump: Pump | None = None,
     lock: Lock | None = None,
     errors: tuple[type[Exception], ...] = (OSError,),
@@ -49,9 +50,9 @@ def run(
     ``errors`` are exceptions that view, pump and keeper raise for trouble with the source (an interface is gone, a
     database away): they are shown in a line, and the next picture is tried as usual.  Any other exception of the pump
     ends the dashboard and is raised here.  ``keeper`` remembers decisions about findings (without one they last as long
-    as the program), ``player`` steers a recording.  ``theme`` is one of :data:`vrrpwatch.dashboard.themes.NAMES`, by
-    default what suits the terminal.  Pictures are saved in ``pictures``, by default the current directory.
-    ``reveal`` shows simple passwords.
+    as the program), ``player`` steers a recording, ``hearing`` tells what cannot be heard now.  ``theme`` is one of
+    :data:`vrrpwatch.dashboard.themes.NAMES`, by default what suits the terminal.  Pictures are saved in ``pictures``,
+    by default the current directory.  ``reveal`` shows simple passwords.
     """
     feed = Feed(view, lock, pump, errors)
     app = Dashboard(
@@ -60,6 +61,7 @@ def run(
         refresh=refresh,
         keeper=keeper if keeper is not None else MemoryKeeper(),
         player=player,
+        hearing=hearing,
         theme=theme,
         pictures=pictures if pictures is not None else Path.cwd(),
         reveal=reveal,

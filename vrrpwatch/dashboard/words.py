@@ -25,6 +25,17 @@ EVENT_STYLES: Final[dict[EventKind, str]] = {
     "master-resigned": "info",
 }
 
+# A group of which nothing can be known now, whatever it was when it was heard last.
+NOT_HEARD: Final = "? not heard"
+NOT_HEARD_STYLE: Final = "accent"
+
+# Seconds of a unit and its name, the same of the next smaller one, and where the next greater one begins.
+_UNITS: Final = (
+    (60, "m", 1, "s", 3_600),
+    (3_600, "h", 60, "m", 86_400),
+    (86_400, "d", 3_600, "h", 1 << 63),
+)
+
 # Said where a view over a store has nothing to show.
 NOT_KEPT: Final = "not kept in a store"
 
@@ -52,7 +63,7 @@ def _group(key: GroupKey) -> str:
 
 
 def brief(value: Seconds) -> str:
-    """A duration in at most six cells: ``0.3s``, ``59s``, ``3m04s``, ``2h10m``, ``3d04h``."""
+    """A duration in at most five cells: ``0.3s``, ``59s``, ``3m04s``, ``17m``, ``2h10m``, ``3d04h``, ``120d``."""
     if value < 0:
         return "0.0s"
     if value < 9.95:
@@ -60,11 +71,12 @@ def brief(value: Seconds) -> str:
     whole = round(value)
     if whole < 60:
         return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86_400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+    for size, unit, part, name, end in _UNITS:
+        if whole < 10 * size:
+            return f"{whole // size}{unit}{whole % size // part:02d}{name}"
+        if whole < end:
+            break
+    return f"{whole // size}{unit}"
 
 
 def age(at: Instant, now: Instant) -> str:

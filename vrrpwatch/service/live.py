@@ -30,6 +30,7 @@ from vrrpwatch.core.model import Instant
 from vrrpwatch.core.notice import Notice
 from vrrpwatch.service.comparer import Comparer
 from vrrpwatch.service.memory import return_freed_memory
+from vrrpwatch.service.outages import Outages
 from vrrpwatch.service.sinks import EvidenceKeeper, Gauge, Recorder, Teller
 from vrrpwatch.service.watching import Sink, Watching
 from vrrpwatch.wire.values import IPAddress
@@ -112,7 +113,8 @@ class LiveRun:
     def __init__(self, options: LiveOptions, told: Told, extra: tuple[Sink, ...] = ()) -> None:
         """``extra`` sinks are told first."""
         self._options = options
-        self._told = told
+        self.outages: Final = Outages(options.interfaces, time.time_ns)
+        self._tell_people = told
         self._stack = ExitStack()
         self._sinks: list[Sink] = list(extra)
         self._sniffer: Sniffer | None = None
@@ -206,7 +208,7 @@ class LiveRun:
             exporter.start()
         ears = _Ears(self._sniffer, options.interfaces)
         self._start_sinks(ears)
-        self._watching = Watching(ears, lambda names: self._engine_options(names, own), self._sinks)
+        self._watching = Watching(ears, lambda names: self._engine_options(names, own), self._sinks, self.outages)
         self._stack.callback(self._watching.close)
 
     def known(self) -> frozenset[str]:
@@ -272,6 +274,10 @@ class LiveRun:
     def close(self) -> None:
         """Puts everything away, whatever was opened."""
         self._stack.close()
+
+    def _told(self, line: str) -> None:
+        self.outages.tell(line)
+        self._tell_people(line)
 
     def _engine_options(self, names: Names, own: frozenset[IPAddress]) -> EngineOptions:
         options = self._options

@@ -11,6 +11,7 @@ from vrrpwatch.core.frames import Batch, Interface
 from vrrpwatch.core.model import Instant
 from vrrpwatch.core.monitor import Monitor
 from vrrpwatch.core.news import News
+from vrrpwatch.service.outages import Outages
 
 
 class Ears(Protocol):
@@ -42,8 +43,11 @@ class Sink(Protocol):
 class Watching:
     """One live run.  ``lock`` is held while the monitor changes, so that others may look at it in between."""
 
-    def __init__(self, ears: Ears, options: Callable[[Names], EngineOptions], sinks: Sequence[Sink]) -> None:
+    def __init__(
+        self, ears: Ears, options: Callable[[Names], EngineOptions], sinks: Sequence[Sink], outages: Outages
+    ) -> None:
         self._ears = ears
+        self._outages = outages
         self._names = Names(["live"], None)
         self._sinks = list(sinks)
         self._interfaces: tuple[Interface, ...] = ()
@@ -76,6 +80,7 @@ class Watching:
             self._names.describe(0, "pcapng", batch.interfaces)
         if self._first is None:
             self._first = batch.first
+        self._outages.feed(batch, lambda number: self._names.interface(0, number, 0))
         self.monitor.feed(batch)
 
     def _tell(self, news: News) -> None:
