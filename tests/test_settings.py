@@ -37,6 +37,8 @@ def test_files_that_cannot_be_settings_are_refused_in_a_line(
     assert refused() == "cannot be read (longer than 4194304 bytes): check the path"
     path.write_bytes(b"version = 1\n\xff")
     assert refused() == "byte 13 is not UTF-8: save it as UTF-8 text"
+    path.write_bytes(b"a = {b" + b".b" * 400_000 + b" = 1}")
+    assert refused() == "is no TOML: nested too deeply"
     path.write_bytes(b"a = " + b"[" * 100_000)
     assert refused().startswith("is no TOML: ")
     path.write_bytes(b"version = ")

@@ -1,6 +1,7 @@
 """Reads what people write for the program: settings (TOML), which models judge, and the secret files these name."""
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from errno import EISDIR
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # Far above any honest file.
 MAX_FILE: Final = 4 * 1024 * 1024
+# tomllib takes the square of a dotted key's parts, and no setting here has ten.
+MAX_PARTS: Final = 100
 # The longest key that a protocol here uses, and the end of its line.
 MAX_SECRET: Final = 4096 + 2
 
@@ -60,17 +63,30 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def _read_toml(path: str | Path) -> tuple[str, dict[str, Any]]:
-    data = read_regular(path, MAX_FILE)
     import tomllib
 
+    data = read_regular(path, MAX_FILE)
     try:
         text = data.decode()
-        return text, tomllib.loads(text)
+        return text, _tables(text)
     except UnicodeDecodeError as error:
         raise SettingsError((f"{path}: byte {error.start + 1} is not UTF-8: save it as UTF-8 text",)) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise SettingsError((f"{path}: is no TOML: {reason}",)) from None
+
+
+def _tables(text: str) -> dict[str, Any]:
+    import tomllib
+
+    if _is_deep(text):
+        raise RecursionError
+    return tomllib.loads(text)
+
+
+def _is_deep(text: str) -> bool:
+    """Whether anything that may be one key has too many dots; of those in a row, as in a comment, none divides keys."""
+    return any(piece.count(".") > MAX_PARTS for piece in re.split("[,{}=\n]", re.sub(r"\.{2,}", "", text)))
 
 
 def read_regular(path: str | Path, most: int) -> bytes:
