@@ -13,7 +13,7 @@ from vrrpwatch.firewall.flows import Limit, Plan, plan
 from vrrpwatch.firewall.proof import confined
 from vrrpwatch.firewall.proof_classes import Captured, Classes, Left, retag
 from vrrpwatch.firewall.proof_limits import Bucket
-from vrrpwatch.firewall.proof_rules import MAX_OCTETS, read_rules
+from vrrpwatch.firewall.proof_rules import MAX_OCTETS, read_rules, states
 from vrrpwatch.firewall.proof_ways import OUTSIDE, Way, home, ways
 from vrrpwatch.firewall.replay_job import Tool
 from vrrpwatch.firewall.replay_session import ProofError
@@ -261,6 +261,25 @@ def test_rules_that_would_open_or_run_something_are_refused(text: str, tool: Too
 )
 def test_words_alone_are_no_danger(text: str) -> None:
     assert read_rules("rules", text.encode()).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (
+            'table inet t { chain c { ct state new meta  hour "03:00" drop comment "numgen" } } # quota',
+            ("ct", "meta hour"),
+        ),
+        ('{"nftables": [{"ct": {"key": "state"}}, {"meta": {"key": "mark"}}]}', ("ct", "mark")),
+        (
+            '*filter\n-A INPUT -m time -m statistic -m comment --comment "-m quota" -j DROP\nCOMMIT\n',
+            ("statistic", "time"),
+        ),
+        ("*filter\n-A INPUT -m ttl --ttl-eq 255 -m limit --limit 5/sec -j ACCEPT\nCOMMIT\n", ()),
+    ],
+)
+def test_what_no_replay_has_is_told(text: str, asked: tuple[str, ...]) -> None:
+    assert states(read_rules("rules", text.encode())) == asked
 
 
 def test_rules_of_any_size_and_no_text_at_all_are_one_line() -> None:

@@ -251,6 +251,8 @@ def _place(policy: Policy, name: str, role: Role, faults: list[str]) -> Place | 
 
 
 def _device_fault(name: str) -> str | None:
+    if name == "lo":
+        return "is the loopback, by which nothing leaves the host"
     if len(name.encode()) > MAX_DEVICE:
         return f"is longer than the {MAX_DEVICE} octets of a device's name"
     # The kernel refuses white space, '/' and ':' (dev_valid_name); the rest would mean something else to the tools.

@@ -12,6 +12,7 @@ from vrrpwatch.firewall.flows import Family, Flow, Plan
 from vrrpwatch.firewall.proof_classes import Captured, Classes
 from vrrpwatch.firewall.proof_kernel import Attempt, Kernel, Replayer
 from vrrpwatch.firewall.proof_limits import Excess
+from vrrpwatch.firewall.proof_rules import states
 from vrrpwatch.firewall.proof_values import Fate, Proof, Sight, Violation
 from vrrpwatch.firewall.proof_verdict import Judged, Trace, cured, faults, savings, tried
 from vrrpwatch.firewall.proof_ways import Way, expected, ways
@@ -61,6 +62,7 @@ def prove(
         reading.classes.left(),
         reading.uncovered,
         untried,
+        tuple(sorted({state for one in rules for state in states(one)})),
     )
 
 

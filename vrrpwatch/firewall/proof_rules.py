@@ -12,6 +12,7 @@ MAX_OCTETS: Final = 16_000_000
 # Comments and quoted strings hold any words; what is left of a string is a quote.
 _NFT_IDLE: Final = re.compile(r'"[^"]*"|#[^\n]*|\\\n')
 _NFT_INCLUDE: Final = re.compile(r'\binclude\s*["\']')
+_QUOTED: Final = re.compile(r'"[^"\n]*"')
 _QUOTES: Final = re.compile(r"[\"'\\]")
 # Options of iptables and ebtables that name a file or a program: --modprobe, --object-pinned, --among-src-file,
 # --atomic-file and such; they may be cut short as long as they are unambiguous.  One dash and several letters are
@@ -19,6 +20,16 @@ _QUOTES: Final = re.compile(r"[\"'\\]")
 _DANGEROUS: Final = re.compile(
     r"--(mo(d|dp|dpr|dpro|dprob|dprobe)?|at[^=]*|in(i[^=]*)?|obj[^=]*|[^=]*pinned|[^=]*-f(i|il|ile)?)(=|$)"
     r"|-[Mt]$|-(?!\d+$)[^-]."
+)
+# What a replay has none of: connections, marks, owners, the hours of a day, chance, and a past that sets remember.
+_NFT_STATES: Final = re.compile(
+    r"\b(ct|numgen|quota|socket|timeout|dynamic|meta\s+(?:mark|hour|day|time|random|skuid|skgid|cgroup))\b"
+)
+_JSON_STATES: Final = re.compile(
+    r'"(ct|numgen|quota|socket|timeout|dynamic)"|"key":\s*"(mark|hour|day|time|random|skuid|skgid|cgroup)"'
+)
+_SAVED_STATES: Final = re.compile(
+    r"(?:-m|--match)\s+(conntrack|state|connmark|connlimit|connbytes|mark|owner|cgroup|socket|time|statistic|quota|recent|set)\b"
 )
 _VERSION_6: Final = re.compile(
     r"ip6tables|(^|\s)(--?s(ource)?|-d|--destination)\s+\S*:\S*:|icmpv6|-m (hl|ipv6header|frag)\b"
@@ -45,6 +56,18 @@ def read_rules(name: str, data: bytes, tool: Tool | None = None) -> RulesText:
     if fault is not None:
         raise ProofError(f"{name}: {fault}")
     return rules
+
+
+def states(rules: RulesText) -> tuple[str, ...]:
+    """What the rules ask for that a replay cannot bring about, so that a proof says nothing of it."""
+    match rules.tool:
+        case "nft":
+            found = _NFT_STATES.findall(_NFT_IDLE.sub(" ", rules.text))
+        case "nft-json":
+            found = ["".join(each) for each in _JSON_STATES.findall(rules.text)]
+        case _:
+            found = _SAVED_STATES.findall(_QUOTED.sub(" ", rules.text))
+    return tuple(sorted({" ".join(each.split()) for each in found}))
 
 
 def _tool(name: str, text: str) -> Tool:

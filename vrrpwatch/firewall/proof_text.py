@@ -33,7 +33,8 @@ def _lines(proof: Proof) -> Iterator[str]:
     tried = sum(one.packets for one in proof.classes)
     ways = sum(len(one.sights) for one in proof.classes)
     what = (
-        f"{tried:,} packets in {len(proof.classes):,} classes on {ways:,} ways through {', '.join(proof.tools)} rules"
+        f"{_count(tried)} in {_count(len(proof.classes), 'class', 'es')} on {ways:,} ways "
+        f"through {', '.join(proof.tools)} rules"
     )
     if proof.passed:
         yield f"✔ proved: {what} did what the policy says"
@@ -108,8 +109,8 @@ def _others(classes: list[Tried]) -> Iterator[str]:
         yield f"not judged by the policy: {said}"
 
 
-def _count(number: int, noun: str = "packet") -> str:
-    return f"{number:,} {noun}{'s'[: number != 1]}"
+def _count(number: int, noun: str = "packet", plural: str = "s") -> str:
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 def _way(way: Way) -> str:
@@ -133,6 +134,8 @@ def _notes(proof: Proof) -> Iterator[str]:
         yield f"{unreached:,} ways never come to a rule: the kernel itself sends nothing on them"
     if proof.bursts:
         yield _safe(f"tried with a burst: {', '.join(proof.bursts[:10])}{', …' if len(proof.bursts) > 10 else ''}")
+    if proof.states:
+        yield f"not proved: what the rules do by {', '.join(proof.states)}, which a replay has none of"
     if proof.uncovered:
         others = "IPv4" if 4 not in proof.families else "IPv6"
         yield f"not judged: {proof.uncovered:,} packets of {others}, which these rules are not for"

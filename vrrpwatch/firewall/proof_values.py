@@ -92,7 +92,8 @@ class Proof(NamedTuple):
     """``families`` are those that the rules are for; packets of another, ``uncovered`` in number, are not judged.
 
     ``untried`` counts ways that a rate limit may have closed and that were not tried again alone.
-    ``bursts`` are the flows whose limit was tried in the kernel.
+    ``bursts`` are the flows whose limit was tried in the kernel.  ``states`` are what the rules ask for that no replay
+    has: connections, marks, hours and such.
     """
 
     tools: tuple[Tool, ...]
@@ -105,6 +106,7 @@ class Proof(NamedTuple):
     left: Left
     uncovered: int
     untried: int
+    states: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
@@ -150,6 +152,7 @@ def document(proof: Proof) -> dict[str, Any]:
         "left": proof.left._asdict(),
         "uncovered": proof.uncovered,
         "untried": proof.untried,
+        "states": list(proof.states),
     }
 
 
