@@ -54,7 +54,7 @@ def test_a_secret_is_a_short_regular_file(tmp_path: Path) -> None:
         with pytest.raises(SettingsError) as caught:
             settings.load(path, Keys)
         (line,) = caught.value.lines
-        return line.removeprefix(f"{path}: key[1].secret_file: ")
+        return line.removeprefix(f"{path}:4: key[1].secret_file: ")
 
     os.mkfifo(secret)
     assert refused() == f"cannot read {secret} (is no regular file): correct the path"
