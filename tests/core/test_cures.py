@@ -66,3 +66,14 @@ def test_vrrp_and_carp_of_one_destination_are_cut_together_and_what_cannot_be_to
     assert cure.rule == 'oifname != { "PORT1", "PORT2" } ip daddr 224.0.0.18 meta l4proto 112 drop'
     assert cure.packets_per_second == 5
     assert Cures((), (mixed,)).of(finding("multicast-budget", "eth0")) is None
+
+
+def test_what_leaks_inside_ah_is_looked_for_behind_it() -> None:
+    analysis = analyse((str(CAPTURES / "leak-across-vlans.pcapng"),), Options()).analysis
+    groups = [
+        group._replace(speakers=tuple(speaker._replace(auth="ah") for speaker in group.speakers))
+        for group in analysis.groups
+    ]
+    cures = Cures(groups, analysis.multicast)
+    (rule,) = {cure.rule for one in analysis.findings if one.subject == "192.0.2.11" and (cure := cures.of(one))}
+    assert rule == 'oifname "trunk" vlan id 20 ip saddr 192.0.2.11 ip protocol 51 ah nexthdr 112 @th,200,8 10 drop'

@@ -57,13 +57,17 @@ class Cures:
 
     def _leak(self, finding: Finding, source: IPAddress, info: GroupInfo) -> Cure:
         key = info.key
-        adverts = next((item.adverts for item in info.speakers if item.key.ip == source), 0)
+        speaker = next((item for item in info.speakers if item.key.ip == source), None)
+        adverts = 0 if speaker is None else speaker.adverts
         seconds = (finding.last - finding.first) / NANOSECONDS
         each = max(adverts - 1, 0) / seconds if seconds > 0 else 0.0
         volume = next((item for item in self._volumes.get(key.segment, ()) if item.destination == key.scope), None)
         size = 8 * volume.bytes / volume.packets if volume is not None and volume.packets else 0.0
         ip = "ip" if key.family == 4 else "ip6"
-        if key.protocol in ("vrrp", "carp"):
+        if speaker is not None and speaker.auth == "ah" and key.family == 4:
+            # The advertisement begins behind 24 octets of AH (RFC 2338 §5.3.6.3).
+            message = f"ip protocol 51 ah nexthdr 112 @th,200,8 {key.id}"
+        elif key.protocol in ("vrrp", "carp"):
             message = f"{'ip protocol' if key.family == 4 else 'ip6 nexthdr'} 112 @th,8,8 {key.id}"
         else:
             # Their group is not in one place in all versions.
