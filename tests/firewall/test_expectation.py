@@ -134,3 +134,8 @@ def test_a_bridge_keeps_a_group_between_the_ports_of_its_segment(
     vlan: int | None, incoming: str, outgoing: str, wanted: str
 ) -> None:
     assert expect(bridge(), packet(vlan=vlan), Passage("forward", incoming, outgoing)).wanted == wanted
+
+
+def test_what_goes_back_where_it_came_from_is_for_the_bridges_rules() -> None:
+    assert expect(SPEAKER, packet(source="192.0.2.13"), Passage("forward", "eth0", "eth0")).wanted == "ignore"
+    assert expect(SPEAKER, packet(source="192.0.2.13"), Passage("forward", "eth0", "eth1")).wanted == "drop"

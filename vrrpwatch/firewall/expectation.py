@@ -60,7 +60,12 @@ def expect(plan: Plan, packet: Packet, passage: Passage) -> Expected:
 
 
 def _is_judged(plan: Plan, packet: Packet, passage: Passage) -> bool:
-    """Whether one end of the way is on a segment that the policy speaks of."""
+    """Whether one end of the way is on a segment that the policy speaks of.
+
+    What a host forwards back to where it came from, a bridge of its forwards: that is for a bridge's rules.
+    """
+    if plan.role != "bridge" and passage.incoming is not None and passage.incoming == passage.outgoing:
+        return False
     return any(
         device in place.devices and _carries(plan, place, packet)
         for place in plan.places

@@ -76,7 +76,9 @@ def _hook(plan: Plan, hook: Hook, family: Family) -> Iterator[tuple[list[str], l
         permitted = list(told_apart(flow._replace(mac=None) for flow in permitted))
     if hook == "forward":
         listed = _chain(hook, "FLOWS")
-        ends = [f"-A {judge} -{way} {device} -g {listed}" for device in plan.devices for way in "io"]
+        # What a bridge forwards comes by too where br_netfilter hands it up: its own rules judge that.
+        ends = [f"-A {judge} -i {device} -o {device} -j RETURN" for device in plan.devices]
+        ends += [f"-A {judge} -{way} {device} -g {listed}" for device in plan.devices for way in "io"]
         yield [listed], ends
         yield from _flows(listed, permitted)
         return

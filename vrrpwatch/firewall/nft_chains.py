@@ -19,6 +19,8 @@ from vrrpwatch.wire.values import IPAddress
 FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 # The length of an AH header of 24 octets, in 32-bit words less two (RFC 4302 §2.2): HMAC-MD5-96.
 AH_WORDS: Final = 4
+# Names the set of ways that end where they began.
+BRIDGED: Final = "bridged"
 TAGS: Final = ("8021q", "8021ad")
 
 
@@ -42,7 +44,8 @@ class Station(NamedTuple):
     """A hook: its name, the ends of a packet's way that it knows, and its lanes.
 
     ``sees_tags``: frames come with their VLAN tags, so that those of other lanes must be told apart.
-    ``whole``: IPv4 fragments come put together.
+    ``whole``: IPv4 fragments come put together.  ``bridges``: what a bridge forwards may come by too (br_netfilter),
+    with the bridge as both ends of its way.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Station(NamedTuple):
     lanes: tuple[Lane, ...]
     sees_tags: bool
     whole: bool
+    bridges: bool = False
 
 
 class Confined(NamedTuple):
@@ -90,6 +94,9 @@ def build(plan: Plan, table: Table, stations: Sequence[Station]) -> Table:
         if lane.pairs:
             pairs = [Element(pair, "") for pair in lane.pairs]
             book.add_set(f"pairs{lane.suffix}", (nft.IN_DEVICE, nft.OUT_DEVICE), pairs)
+    if any(station.bridges for station in stations):
+        same = [Element((device, device), "") for device in plan.devices]
+        book.add_set(BRIDGED, (nft.IN_DEVICE, nft.OUT_DEVICE), same)
     guards = confined(plan.guards)
     for station in stations:
         _Hook(book, guards, station).write()
@@ -255,7 +262,8 @@ class _Hook(NamedTuple):
             counted = self.book.count(f"{self.station.name}_{traffic}_unlisted")
             judged = f"judged{lane.suffix}"
             verdict = self.book.unlisted
-            self.book.add_chain(
-                name, [Rule((nft.within((end,), judged), counted, verdict)) for end in self.station.ends]
-            )
+            rules = [Rule((nft.within((end,), judged), counted, verdict)) for end in self.station.ends]
+            if self.station.bridges:
+                rules.insert(0, Rule((nft.within((nft.IN_DEVICE, nft.OUT_DEVICE), BRIDGED), nft.RETURN), "not routed"))
+            self.book.add_chain(name, rules)
         return name

@@ -46,4 +46,5 @@ def _station(plan: Plan, hook: Hook) -> Station:
         (Lane(None, plan.devices, (admission,)),),
         sees_tags=False,
         whole=hook == "input",
+        bridges=hook == "forward",
     )
