@@ -3,11 +3,13 @@
 import contextlib
 import os
 import pty
+import random
 import re
 import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +33,7 @@ OTHERS = """*filter
 -A keepalived_in -d 192.0.2.100/32 -j DROP
 COMMIT
 """
+PROVABLE = tuple(name for name, kind in BACKENDS.items() if kind.provable)
 _TABLES = re.compile(r"^table .*?^}$", re.DOTALL | re.MULTILINE)
 
 
@@ -203,3 +206,35 @@ class Terminal:
                 return False
             self.shown += data.decode()
         return True
+
+
+def kill_at_random(firewall: Firewall, trials: int) -> None:
+    """Kills ``apply`` at moments before, while or after rules are loaded, alone or with its process group.
+
+    The old rules must be back each time.
+    """
+    for name in ("iptables", "nftables"):
+        process = firewall.apply(str(firewall.rules(f"old-{name}", name)))
+        assert firewall.do("confirm").returncode == 0
+        assert process.wait(timeout=30) == 0
+    before = firewall.running()
+    for trial in range(trials):
+        chance = random.Random(trial)
+        rules = firewall.rules("new", PROVABLE[trial % len(PROVABLE)], 60, 61)
+        process = firewall.start("apply", "--yes", "--confirm-within", "1s", str(rules))
+        wait_until(lambda: firewall.pending, at_most=60, what="the state", every=0.001)
+        wait_until(_passed(chance.uniform(0, 0.5)), at_most=5, what="the moment", every=0.001)
+        chance.choice((os.kill, os.killpg))(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+        if not firewall.waiting and not firewall.guardians():
+            # It was killed before it had a guardian, and so before any rule was changed.
+            assert firewall.running() == before
+            firewall.do("status")
+        firewall.until(lambda: not firewall.pending and not firewall.guardians(), "the rollback")
+        assert firewall.running() == before, f"trial {trial}"
+
+
+def _passed(seconds: float) -> Callable[[], bool]:
+    """Whether so much time has passed since now."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until

@@ -2,24 +2,19 @@
 
 import json
 import os
-import random
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner
 
-from tests.lab.applying import Firewall, Terminal
+from tests.lab.applying import PROVABLE, Firewall, Terminal, kill_at_random
 from tests.lab.network import Lab, missing
 from tests.lab.waiting import wait_until
 from vrrpwatch.cli.store import store
 
 REASON = missing("nft", "iptables", "iptables-legacy", "ip6tables", "ebtables", "setsid", "unshare")
 pytestmark = pytest.mark.skipif(REASON is not None, reason=REASON or "")
-
-BACKENDS = ("nftables", "nftables-json", "nftables-netdev", "nftables-bridge", "iptables", "ip6tables", "ebtables")
-TRIALS = len(BACKENDS)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +36,6 @@ def firewall(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Firewall]:
     wait_until(lambda: not made.guardians(), at_most=60, what=f"the guardians of {request.node.name} to end")
 
 
-def passed(seconds: float) -> Callable[[], bool]:
-    """Whether so much time has passed since now."""
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() >= until
-
-
 def told(firewall: Firewall) -> list[tuple[str, str]]:
     """What the store has: action and reason."""
     done = CliRunner().invoke(store, ["export", "--store", str(firewall.store), "--table", "rules"])
@@ -54,7 +43,7 @@ def told(firewall: Firewall) -> list[tuple[str, str]]:
     return [(row["action"], row["reason"]) for row in rows]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", PROVABLE)
 def test_rules_that_nobody_confirms_are_rolled_back(firewall: Firewall, backend: str) -> None:
     before = firewall.running()
     process = firewall.apply("--confirm-within", "1s", str(firewall.rules("new", backend)))
@@ -212,25 +201,7 @@ def test_a_guardian_that_is_asked_to_end_puts_the_old_rules_back_first(firewall:
 
 def test_killed_at_any_moment_it_leaves_the_old_rules(firewall: Firewall) -> None:
     # Before, while or after rules are loaded; the command alone or its whole process group.
-    for name in ("iptables", "nftables"):
-        process = firewall.apply(str(firewall.rules(f"old-{name}", name)))
-        assert firewall.do("confirm").returncode == 0
-        assert process.wait(timeout=30) == 0
-    before = firewall.running()
-    for trial in range(TRIALS):
-        chance = random.Random(trial)
-        rules = firewall.rules("new", BACKENDS[trial % len(BACKENDS)], 60, 61)
-        process = firewall.start("apply", "--yes", "--confirm-within", "1s", str(rules))
-        wait_until(lambda: firewall.pending, at_most=60, what="the state", every=0.001)
-        wait_until(passed(chance.uniform(0, 0.5)), at_most=5, what="the moment", every=0.001)
-        chance.choice((os.kill, os.killpg))(process.pid, signal.SIGKILL)
-        process.wait(timeout=30)
-        if not firewall.waiting and not firewall.guardians():
-            # It was killed before it had a guardian, and so before any rule was changed.
-            assert firewall.running() == before
-            firewall.do("status")
-        firewall.until(lambda: not firewall.pending and not firewall.guardians(), "the rollback")
-        assert firewall.running() == before, f"trial {trial}"
+    kill_at_random(firewall, len(PROVABLE))
 
 
 @pytest.mark.parametrize(
