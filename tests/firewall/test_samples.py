@@ -20,14 +20,14 @@ from vrrpwatch.firewall.proof_values import Proof
 
 NAMES = samples.names()
 SIX = {name for name in NAMES if any(group.family == 6 for group in samples.policy(name).group)}
-# Rules of a kind are one text for all roles but for what they let through: each role is proved on a few samples.
+# Every sample is proved with the kinds that its rules are kept in; every other kind and role is on a few of them.
 FEW = ("conntrackd-sync", "keepalived-unicast", "keepalived-v3-dual-stack-healthy", "leak-across-vlans")
 PROVABLE = [
     (name, backend, role)
     for backend, kind in BACKENDS.items()
     if kind.provable
     for role in kind.roles
-    for name in (NAMES if role == kind.roles[0] else FEW)
+    for name in (NAMES if backend in samples.WRITTEN.values() and role == kind.roles[0] else FEW)
     if backend != "ip6tables" or name in SIX
 ]
 # What a policy says and the sample contradicts: that is what the sample is about.

@@ -12,7 +12,7 @@ NEEDS = missing("keepalived", "iptables-restore")
 
 
 @pytest.mark.skipif(NEEDS is not None, reason=str(NEEDS))
-@pytest.mark.parametrize("backend", ["nftables", "nftables-json", "iptables", "nftables-netdev"])
+@pytest.mark.parametrize("backend", ["nftables", "iptables", "nftables-netdev"])
 def test_routers_take_over_from_each_other_and_from_no_stranger(backend: str) -> None:
     with Lab() as lab:
         lab.bridge("lan")
