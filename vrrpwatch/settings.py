@@ -63,9 +63,10 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 
 def _read_toml(path: str | Path) -> tuple[str, dict[str, Any]]:
+    data = read_regular(path, MAX_FILE)
+    # Most people have no such file, and need not wait for its reader.
     import tomllib
 
-    data = read_regular(path, MAX_FILE)
     try:
         text = data.decode()
         return text, _tables(text)
