@@ -14,7 +14,7 @@ from vrrpwatch.capture.session import WANTED
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.model import NANOSECONDS
 from vrrpwatch.core.monitor import Monitor
-from vrrpwatch.service.memory import return_freed_memory
+from vrrpwatch.service.memory import Trimmer, return_freed_memory
 
 GROUPS = 40
 # As many advertisements as those groups send in a day, and nearly as much other multicast.
@@ -58,12 +58,14 @@ def main() -> int:
         path_text = str(path)
         monitor = Monitor(EngineOptions(lambda _source, _interface, _ifindex: "eth0"))
         reader = CaptureReader(path_text, wanted=WANTED, stream=Sips(open_capture(path_text)), batch_bytes=1)
+        trimmer = Trimmer()
         sizes: list[int] = []
         began, start, told = time.perf_counter(), 0, 0
         for batch in reader.batches():
             monitor.feed(batch)
             monitor.tick(monitor.now)
             news = monitor.news()
+            trimmer.tell(news)
             told += len(news.events)
             start = start or monitor.now
             if (monitor.now - start) // (3600 * NANOSECONDS) > len(sizes):

@@ -29,7 +29,7 @@ from vrrpwatch.core.frames import Batch
 from vrrpwatch.core.model import Instant
 from vrrpwatch.core.notice import Notice
 from vrrpwatch.service.comparer import Comparer
-from vrrpwatch.service.memory import return_freed_memory
+from vrrpwatch.service.memory import Trimmer, return_freed_memory
 from vrrpwatch.service.outages import Outages
 from vrrpwatch.service.sinks import EvidenceKeeper, Gauge, Recorder, Teller
 from vrrpwatch.service.watching import Sink, Watching
@@ -153,6 +153,7 @@ class LiveRun:
         Raises :class:`vrrpwatch.capture.errors.CaptureError` and what the settings of alerts, store and metrics raise.
         """
         return_freed_memory()
+        self._sinks.append(Trimmer())
         options = self._options
         program = bpf.kept(options.snaplen)
         if options.expression:
