@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from vrrpwatch.capture.files import Stream, open_capture
 from vrrpwatch.capture.reader import CaptureReader
@@ -60,6 +61,7 @@ def main() -> int:
         reader = CaptureReader(path_text, wanted=WANTED, stream=Sips(open_capture(path_text)), batch_bytes=1)
         trimmer = Trimmer()
         sizes: list[int] = []
+        readings: list[int] = []
         began, start, told = time.perf_counter(), 0, 0
         for batch in reader.batches():
             monitor.feed(batch)
@@ -68,8 +70,11 @@ def main() -> int:
             trimmer.tell(news)
             told += len(news.events)
             start = start or monitor.now
+            readings.append(resident())
             if (monitor.now - start) // (3600 * NANOSECONDS) > len(sizes):
-                sizes.append(resident())
+                # What is free comes and goes between two looks: an hour's median is what the program holds.
+                sizes.append(round(median(readings)))
+                readings.clear()
                 print(f"hour {len(sizes):2}: {sizes[-1] / 1e6:.1f} MB, {told} events", flush=True)
         spent = time.perf_counter() - began
     growth, most = sizes[-1] / sizes[0] - 1, max(sizes) / sizes[0] - 1

@@ -25,12 +25,12 @@ def return_freed_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
 
 
-# It takes half a millisecond; what lies about for a minute is small.
-_EACH: Final = 60 * NANOSECONDS
+# It takes half a millisecond; what lies about for ten seconds is small.
+_EACH: Final = 10 * NANOSECONDS
 
 
 class Trimmer:
-    """A sink that has glibc give back, each minute, what lies free between things still in use (malloc_trim(3))."""
+    """A sink that has glibc give back, every ten seconds, what lies free between things still in use (malloc_trim(3))."""
 
     def __init__(self) -> None:
         self._trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
