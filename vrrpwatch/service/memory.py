@@ -30,7 +30,7 @@ _EACH: Final = 10 * NANOSECONDS
 
 
 class Trimmer:
-    """A sink that has glibc give back, every ten seconds, what lies free between things still in use (malloc_trim(3))."""
+    """A sink that has glibc give back, every ten seconds, what lies free between things in use (malloc_trim(3))."""
 
     def __init__(self) -> None:
         self._trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
