@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import Final
 
-from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Flow, FlowError, Guard, Limit, Plan, together
+from vrrpwatch.firewall.flows import AH, Flow, FlowError, Guard, Limit, Plan, together
 from vrrpwatch.firewall.words import comment
 
 CHAIN: Final = "VRRPWATCH"
@@ -51,10 +51,9 @@ def _confined(guard: Guard) -> Iterator[str]:
         protocol = f"--{version}-proto ! {2 if guard.family == 4 else 58}"
     else:
         protocol = f"--{version}-proto {guard.protocol}"
-    for destination in guard.destinations or (None,):
+    for destination, port in guard.targets():
         to = "" if destination is None else f" --{version}-dst {destination}"
-        for port in guard.ports or (None,):
-            yield f"-p {ether} {protocol}{to}" + ("" if port is None else f" --{version}-dport {port}")
+        yield f"-p {ether} {protocol}{to}" + ("" if port is None else f" --{version}-dport {port}")
 
 
 def _once(chain: str, match: str, target: str) -> tuple[str, str]:
@@ -86,20 +85,9 @@ def _matches(flow: Flow) -> Iterator[str]:
     source = "" if flow.mac is None else f" -s {flow.mac}"
     ends = f"-p {ether}{source} --{version}-src {flow.source} --{version}-dst {flow.destination} --{version}-proto"
     for incoming, outgoing in permutations(flow.place.devices, 2):
-        for message in _messages(flow, version):
-            yield f"-i {incoming} -o {outgoing} {ends} {message}"
-
-
-def _messages(flow: Flow, version: str) -> tuple[str, ...]:
-    match flow.protocol:
-        case "vrrp":
-            return (str(ADVERTISEMENT), str(AH)) if flow.family == 4 else (str(ADVERTISEMENT),)
-        case "carp":
-            return (str(ADVERTISEMENT),)
-        case "pfsync":
-            return (str(PFSYNC),)
-        case _:
-            return tuple(f"{UDP} --{version}-dport {port}" for port in flow.ports)
+        for protocol, port in flow.messages():
+            to = "" if port is None else f" --{version}-dport {port}"
+            yield f"-i {incoming} -o {outgoing} {ends} {protocol}{to}"
 
 
 def _bucket(limit: Limit | None) -> str:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from typing import Final, Literal, NamedTuple
 
-from vrrpwatch.core.policy import SYNC_DESTINATIONS, SYNC_PORTS, GroupPolicy, Policy, SpeakerPolicy, SyncPolicy
+from vrrpwatch.core.policy import SCOPES, SYNC_DESTINATIONS, SYNC_PORTS, GroupPolicy, Policy, SpeakerPolicy, SyncPolicy
 from vrrpwatch.wire.values import IPAddress
 
 Role = Literal["speaker", "router", "bridge", "bystander"]
@@ -19,7 +19,7 @@ Unlisted = Literal["report", "log", "limit", "drop"]
 Hook = Literal["input", "output", "forward"]
 Confined = Literal["vrrp", "carp", "hsrp", "glbp", "conntrackd", "pfsync", "ipvs"]
 
-ROLES: Final[tuple[Role, ...]] = ("speaker", "router", "bridge", "bystander")
+FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 
 # IANA's protocol numbers.
 UDP: Final = 17
@@ -100,6 +100,18 @@ class Flow(NamedTuple):
     limit: Limit | None
     routed: bool
 
+    def messages(self) -> Iterator[tuple[int, int | None]]:
+        """IP protocols and UDP destination ports that it comes in, for filters that see no more; ports may be any."""
+        match self.protocol:
+            case "vrrp" | "carp":
+                yield ADVERTISEMENT, None
+                if self.protocol == "vrrp" and self.family == 4:
+                    yield AH, None
+            case "pfsync":
+                yield PFSYNC, None
+            case _:
+                yield from ((UDP, port) for port in self.ports)
+
 
 class Guard(NamedTuple):
     """Packets that are confined: of one IP protocol, to one of ``destinations`` (any if empty) and ``ports`` (any).
@@ -112,6 +124,12 @@ class Guard(NamedTuple):
     protocol: int | None
     destinations: tuple[IPAddress, ...] = ()
     ports: tuple[int, ...] = ()
+
+    def targets(self) -> Iterator[tuple[IPAddress | None, int | None]]:
+        """Each destination with each port; ``None`` is any."""
+        for destination in self.destinations or (None,):
+            for port in self.ports or (None,):
+                yield destination, port
 
 
 class Plan(NamedTuple):
@@ -344,8 +362,7 @@ def _guards(policy: Policy) -> tuple[Guard, ...]:
     """The usual destinations of every protocol, whether listed or not, and those that the policy adds."""
     syncs = [sync for segment in policy.segment for sync in segment.sync]
     guards: list[Guard] = []
-    families: tuple[Family, ...] = (4, 6)
-    for family in families:
+    for family in FAMILIES:
         scoped = [group for group in policy.group if group.family == family]
         guards.append(Guard(family, ADVERTISEMENT))
         if family == 4:
@@ -360,16 +377,11 @@ def _guards(policy: Policy) -> tuple[Guard, ...]:
 
 
 def _companion_guards(family: Family, groups: list[GroupPolicy]) -> list[Guard]:
-    usual: dict[str, tuple[str, ...]] = (
-        {"hsrp": ("224.0.0.2", "224.0.0.102"), "glbp": ("224.0.0.102",)}
-        if family == 4
-        else {"hsrp": ("ff02::66",), "glbp": ("ff02::66",)}
-    )
     parse = IPv4Address if family == 4 else IPv6Address
     found = []
-    for protocol, scopes in usual.items():
+    for protocol in ("hsrp", "glbp"):
         named = {group.scope for group in groups if group.protocol == protocol and group.scope is not None}
-        destinations = {parse(scope) for scope in {*scopes, *(named - {"unicast", "broadcast"})}}
+        destinations = {parse(scope) for scope in {*SCOPES[protocol, family], *(named - {"unicast", "broadcast"})}}
         port = GLBP_PORT if protocol == "glbp" else HSRP_PORT if family == 4 else HSRP6_PORT
         found.append(Guard(family, UDP, tuple(sorted(destinations, key=int)), (port,)))
     return found

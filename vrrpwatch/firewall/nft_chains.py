@@ -10,13 +10,12 @@ from typing import Final, NamedTuple
 
 from vrrpwatch.firewall import nft_values as nft
 from vrrpwatch.firewall.expectation import ICMPV6, IGMP
-from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Family, Flow, Guard, Plan
+from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, FAMILIES, PFSYNC, UDP, Family, Flow, Guard, Plan
 from vrrpwatch.firewall.nft_book import Book
 from vrrpwatch.firewall.nft_keys import NETS, Admission, Traffic, admit, carried
 from vrrpwatch.firewall.nft_values import Base, Chain, Element, Rule, Statement, Table, Term, Value
 from vrrpwatch.wire.values import IPAddress
 
-FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 # The length of an AH header of 24 octets, in 32-bit words less two (RFC 4302 §2.2): HMAC-MD5-96.
 AH_WORDS: Final = 4
 # Names the set of ways that end where they began.

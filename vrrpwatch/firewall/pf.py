@@ -5,9 +5,12 @@ whom.  ``proto 112`` is what both call carp.  Written without state: an advertis
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Family, Flow, FlowError, Guard, Plan
+from vrrpwatch.firewall.flows import AH, Family, Flow, FlowError, Guard, Hook, Plan
 from vrrpwatch.firewall.words import comment
+
+_DIRECTIONS: Final[dict[str, Hook]] = {"in": "input", "out": "output"}
 
 
 def render(plan: Plan) -> str:
@@ -22,29 +25,23 @@ def _lines(plan: Plan) -> Iterator[str]:
     yield "# Not provable here: there is no pf in Linux. Check with: pfctl -n -f FILE"
     yield '# In pf.conf, before other rules: anchor "vrrpwatch"; then: pfctl -a vrrpwatch -f FILE'
     # What is routed comes in and goes out, by whatever devices.
-    yield from dict.fromkeys(line for flow in plan.permitted("forward") for line in _passed("", flow))
-    for flow in plan.permitted("input"):
-        if not flow.routed:
-            for device in flow.place.devices:
-                yield from _passed(f"in on {device} ", flow)
-    for flow in plan.permitted("output"):
-        if not flow.routed:
-            for device in flow.place.devices:
-                yield from _passed(f"out on {device} ", flow)
-    for direction in ("in", "out"):
+    yield from dict.fromkeys(line for flow in plan.permitted("forward") for line in _passed(" quick", flow))
+    for direction, hook in _DIRECTIONS.items():
+        for flow in plan.permitted(hook):
+            if not flow.routed:
+                for device in flow.place.devices:
+                    yield from _passed(f" {direction} quick on {device}", flow)
+    for direction in _DIRECTIONS:
         for device in plan.devices:
             for guard in plan.guards:
                 yield from _unlisted(plan, direction, device, guard)
 
 
 def _passed(where: str, flow: Flow) -> Iterator[str]:
-    direction, _, device = where.partition(" ")
-    start = f"pass {direction} quick {device}".rstrip() if where else "pass quick"
-    for message in _messages(flow):
-        protocol, _, port = message.partition(" ")
-        to = f"{flow.destination} {port}".rstrip()
+    for protocol, port in flow.messages():
+        to = f"{flow.destination}" + ("" if port is None else f" port {port}")
         ends = f"{_inet(flow.family)} proto {protocol} from {flow.source} to {to}"
-        yield f'{start} {ends} no state label "{_label(flow)}"'
+        yield f'pass{where} {ends} no state label "{_label(flow)}"'
 
 
 def _label(flow: Flow) -> str:
@@ -54,18 +51,6 @@ def _label(flow: Flow) -> str:
 
 def _inet(family: Family) -> str:
     return "inet" if family == 4 else "inet6"
-
-
-def _messages(flow: Flow) -> Iterator[str]:
-    match flow.protocol:
-        case "vrrp" | "carp":
-            yield str(ADVERTISEMENT)
-            if flow.protocol == "vrrp" and flow.family == 4:
-                yield str(AH)
-        case "pfsync":
-            yield str(PFSYNC)
-        case _:
-            yield from (f"{UDP} port {port}" for port in flow.ports)
 
 
 def _unlisted(plan: Plan, direction: str, device: str, guard: Guard) -> Iterator[str]:

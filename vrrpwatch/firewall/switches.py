@@ -7,14 +7,13 @@ They cannot be tried here; read them before they are loaded.
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from vrrpwatch.firewall.flows import ADVERTISEMENT, AH, PFSYNC, UDP, Family, Flow, FlowError, Guard, Place, Plan
+from vrrpwatch.firewall.flows import AH, FAMILIES, UDP, Family, FlowError, Place, Plan
 from vrrpwatch.firewall.words import comment
 from vrrpwatch.wire.values import IPAddress
 
 # Writes a list by its name, family and entries, and whether the unlisted are logged.
 Writer = Callable[[str, Family, "list[_Entry]", bool], Iterator[str]]
 
-FAMILIES: Final[tuple[Family, ...]] = (4, 6)
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
 
 
@@ -69,33 +68,15 @@ def _entries(plan: Plan, place: Place, family: Family) -> Iterator[_Entry]:
     heard = [*plan.permitted("input"), *(flow for flow in plan.permitted("forward") if flow.routed)]
     for flow in dict.fromkeys(heard):
         if flow.family == family and (flow.routed or flow.place == place):
-            for protocol, port in _messages(flow):
+            for protocol, port in flow.messages():
                 yield _Entry(True, protocol, flow.source, flow.destination, port, flow.ttl, flow.serves)
     # Membership reports go to the groups that they join.
     yield _Entry(True, 2 if family == 4 else 58, None, None, None, None, "memberships")
     for guard in plan.guards:
         if guard.family == family and guard.protocol != AH:
-            for destination, port in _guarded(guard):
+            for destination, port in guard.targets():
                 yield _Entry(plan.unlisted != "drop", guard.protocol, None, destination, port, None, "unlisted")
     yield _Entry(True, None, None, None, None, None, "everything else")
-
-
-def _messages(flow: Flow) -> Iterator[tuple[int, int | None]]:
-    match flow.protocol:
-        case "vrrp" | "carp":
-            yield ADVERTISEMENT, None
-            if flow.protocol == "vrrp" and flow.family == 4:
-                yield AH, None
-        case "pfsync":
-            yield PFSYNC, None
-        case _:
-            yield from ((UDP, port) for port in flow.ports)
-
-
-def _guarded(guard: Guard) -> Iterator[tuple[IPAddress | None, int | None]]:
-    for destination in guard.destinations or (None,):
-        for port in guard.ports or (None,):
-            yield destination, port
 
 
 def _ios(name: str, family: Family, entries: list[_Entry], log: bool) -> Iterator[str]:
