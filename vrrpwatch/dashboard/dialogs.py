@@ -1,4 +1,4 @@
-"""What comes up over a page: the help, and the question how long to be silent."""
+"""What comes up over a page: a text to read, such as the help, and the question how long to be silent."""
 
 import re
 from typing import ClassVar, Final
@@ -63,27 +63,28 @@ def help_lines(width: int, columns: str, player: bool) -> list[Line]:
     return lines
 
 
-class Help(ModalScreen[None]):
-    """All keys."""
+class Reading(ModalScreen[None]):
+    """A text over the page, to scroll through and to close."""
 
     DEFAULT_CSS = """
-    Help { align: center middle; }
-    Help Vertical { width: 90%; max-width: 96; height: 90%; border: round $primary; border-title-color: $primary; }
-    Help.-low Vertical, Help.-narrow Vertical { width: 100%; height: 100%; border: none; }
+    Reading { align: center middle; }
+    Reading Vertical { width: 90%; max-width: 96; height: 90%; border: round $primary; border-title-color: $primary; }
+    Reading.-low Vertical, Reading.-narrow Vertical { width: 100%; height: 100%; border: none; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1,enter,space", "dismiss", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,space", "dismiss", show=False)]
 
-    def __init__(self, palette: Palette, columns: str, player: bool) -> None:
+    def __init__(self, heading: str, palette: Palette) -> None:
         super().__init__()
+        self._heading = heading
         self._palette = palette
-        self._columns = columns
-        self._player = player
+
+    def lines(self, width: int) -> list[Line]:
+        """The text for so many cells."""
+        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = "Help: ↑ ↓ scroll, Esc closes"
+            box.border_title = self._heading
             yield Document()
 
     def on_mount(self) -> None:
@@ -96,7 +97,21 @@ class Help(ModalScreen[None]):
 
     def _fill(self) -> None:
         document = self.query_one(Document)
-        document.show(help_lines(max(12, document.size.width - 1), self._columns, self._player))
+        document.show(self.lines(max(12, document.size.width - 1)))
+
+
+class Help(Reading):
+    """All keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "dismiss", show=False)]
+
+    def __init__(self, palette: Palette, columns: str, player: bool) -> None:
+        super().__init__("Help: ↑ ↓ scroll, Esc closes", palette)
+        self._columns = columns
+        self._player = player
+
+    def lines(self, width: int) -> list[Line]:
+        return help_lines(width, self._columns, self._player)
 
 
 class Silence(ModalScreen[float | None]):

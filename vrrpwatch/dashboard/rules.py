@@ -7,8 +7,6 @@ from typing import Any, ClassVar, Final, NamedTuple
 from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from vrrpwatch.core.cures import CURABLE, Cure
 from vrrpwatch.core.model import Finding
@@ -16,6 +14,7 @@ from vrrpwatch.core.news import View
 from vrrpwatch.dashboard import words
 from vrrpwatch.dashboard.columns import Column, Scene
 from vrrpwatch.dashboard.controls import NO_MARK
+from vrrpwatch.dashboard.dialogs import Reading
 from vrrpwatch.dashboard.document import Document
 from vrrpwatch.dashboard.marks import FindingRow, Subject, row_of
 from vrrpwatch.dashboard.mask import Mask
@@ -131,41 +130,21 @@ class RulesPage(Page):
         return "none: what exceeded it cannot be told from other packets"
 
 
-class WholeRule(ModalScreen[None]):
+class WholeRule(Reading):
     """One finding and its rule, over the page."""
 
     DEFAULT_CSS = """
-    WholeRule { align: center middle; }
-    WholeRule Vertical { width: 90%; max-width: 96; height: 60%; border: round $primary; border-title-color: $primary; }
-    WholeRule.-low Vertical, WholeRule.-narrow Vertical { width: 100%; height: 100%; border: none; }
+    WholeRule Vertical { height: 60%; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,space", "dismiss", show=False),
-        Binding("c", "copy", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy", show=False)]
 
     def __init__(self, row: CureRow, mask: Mask, palette: Palette) -> None:
-        super().__init__()
+        super().__init__("Rule: Esc closes", palette)
         self._row = row
         self._mask = mask
-        self._palette = palette
 
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = "Rule: Esc closes"
-            yield Document()
-
-    def on_mount(self) -> None:
-        document = self.query_one(Document)
-        document.set_palette(self._palette)
-        document.focus()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
-        document = self.query_one(Document)
-        document.show(whole(self._row, self._mask, max(12, document.size.width - 1)))
+    def lines(self, width: int) -> list[Line]:
+        return whole(self._row, self._mask, width)
 
     def action_copy(self) -> None:
         if self._row.cure is not None:
