@@ -11,22 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tests.firewall.kernel import Kernel, fresh
-from tests.firewall.policies import ALPHA, BRAVO, group, policy
+from tests.firewall.policies import ALPHA, BRAVO, HSRP, PFSYNC, SIX, SYNC, UNLISTED, group, policy
 from vrrpwatch.core.policy import Policy
 from vrrpwatch.firewall import nftables, nftables_bridge, nftables_netdev
 from vrrpwatch.firewall.flows import FlowError, Guard, Plan, plan
 from vrrpwatch.firewall.nft_chains import confined
 
-SIX = {"segment": "eth0", "protocol": "vrrp", "family": 6, "id": 61, "speakers": [{"ip": "fe80::11"}], "interval": 0.5}
-HSRP = {"segment": "eth1", "protocol": "hsrp", "id": 3, "speakers": [{"ip": "192.0.2.11"}]}
-SYNC = {"protocol": "conntrackd", "peers": ["10.0.0.1", "10.0.0.2"]}
-PFSYNC = {"protocol": "pfsync", "peers": ["10.0.0.1"], "rate": 100}
-UNLISTED: list[dict[str, Any]] = [
-    {"unlisted": "report"},
-    {"unlisted": "log"},
-    {"unlisted": "limit", "unlisted_rate": 2.5},
-    {"unlisted": "drop"},
-]
 OTHERS = """table inet vrrpwatcher {
 	chain input {
 		type filter hook input priority filter; policy accept;

@@ -7,22 +7,10 @@ from typing import Any
 import pytest
 
 from tests.firewall.kernel import Kernel, fresh
-from tests.firewall.policies import ALPHA, group, policy
+from tests.firewall.policies import ALPHA, HSRP, PFSYNC, SIX, SYNC, UNLISTED, group, policy
 from vrrpwatch.core.policy import Policy
 from vrrpwatch.firewall import ebtables, iptables
 from vrrpwatch.firewall.flows import FlowError, plan
-
-SIX = {"segment": "eth0", "protocol": "vrrp", "family": 6, "id": 61, "speakers": [{"ip": "fe80::11"}], "interval": 0.5}
-HSRP = {"segment": "eth1", "protocol": "hsrp", "id": 3, "speakers": [{"ip": "192.0.2.11"}]}
-SYNC = {"protocol": "conntrackd", "peers": ["10.0.0.1", "10.0.0.2"]}
-PFSYNC = {"protocol": "pfsync", "peers": ["10.0.0.1"], "rate": 100}
-UNLISTED: list[dict[str, Any]] = [
-    {"unlisted": "report"},
-    {"unlisted": "log"},
-    {"unlisted": "limit", "unlisted_rate": 2.5},
-    {"unlisted": "drop"},
-]
-
 
 # As fast as a policy may ask for, and by a speaker of two MACs.
 TWICE = [{"ip": "192.0.2.19"}, {"ip": "192.0.2.19", "mac": "02:00:00:00:00:19"}]
