@@ -11,7 +11,7 @@ from vrrpwatch.dashboard import words
 from vrrpwatch.dashboard.columns import Column, Scene
 from vrrpwatch.dashboard.document import Document
 from vrrpwatch.dashboard.marks import FindingRow, Marks, Subject, decision, row_of, subject_of
-from vrrpwatch.dashboard.page import OpenGroup, OpenPage, Page
+from vrrpwatch.dashboard.page import DetailedPage, OpenGroup, OpenPage
 from vrrpwatch.dashboard.paint import Line, wrapped
 from vrrpwatch.dashboard.remedies import Remedies, shown
 from vrrpwatch.dashboard.table import Table
@@ -27,7 +27,7 @@ _PLACES: Final = {
 }
 
 
-class FindingsPage(Page):
+class FindingsPage(DetailedPage[FindingRow]):
     """All findings, the gravest first."""
 
     DEFAULT_CSS = """
@@ -43,19 +43,12 @@ class FindingsPage(Page):
         self._remedies = Remedies(abridged)
         self._known: dict[Subject, FindingRow] = {}
         self._rows: list[FindingRow] = []
-        self._scene: Scene | None = None
 
     def compose(self) -> ComposeResult:
         table: Table[FindingRow, Subject] = Table(COLUMNS, lambda row: row.subject, nothing="nothing wrong found")
         table.sort_by("S")
         yield table
         yield Document()
-
-    @property
-    def current(self) -> FindingRow | None:
-        """The finding under the cursor."""
-        row = self.table.current if self.table is not None else None
-        return row if isinstance(row, FindingRow) else None
 
     def collect(self, view: View, scene: Scene, *, due: bool) -> None:
         if due:
@@ -67,7 +60,7 @@ class FindingsPage(Page):
         if table is not None:
             table.load(self._rows, scene, due=due)
             # The cursor moves between two pictures, so the other rows on the screen are seen to as well.
-            current = [table.current] if table.current is not None else []
+            current = [self.current] if self.current is not None else []
             self._remedies.work(view, [*current, *table.around(table.size.height)])
 
     def mark(self) -> None:
@@ -80,17 +73,10 @@ class FindingsPage(Page):
             self.table.load(self._rows, self._scene)
             self.present(self._scene)
 
-    def present(self, scene: Scene) -> None:
-        super().present(scene)
-        row = self.current
-        width = self.size.width - 2
-        lines = details(row, scene, width, self._remedies.of(row.subject)) if row is not None else []
-        self.query_one(Document).show(lines)
-
-    @on(Table.Moved)
-    def _moved(self) -> None:
-        if self._scene is not None:
-            self.present(self._scene)
+    def below(self, row: FindingRow | None, scene: Scene) -> list[Line]:
+        if row is None:
+            return []
+        return details(row, scene, self.size.width - 2, self._remedies.of(row.subject))
 
     @on(Table.Chosen)
     def _chosen(self, message: Table.Chosen) -> None:

@@ -15,7 +15,7 @@ from vrrpwatch.dashboard.blocks import graph, sparkline
 from vrrpwatch.dashboard.columns import Column, Scene
 from vrrpwatch.dashboard.document import Document
 from vrrpwatch.dashboard.mask import Mask
-from vrrpwatch.dashboard.page import OpenPage, Page
+from vrrpwatch.dashboard.page import DetailedPage, OpenPage
 from vrrpwatch.dashboard.paint import Line, Span, fit
 from vrrpwatch.dashboard.table import Table
 from vrrpwatch.report.units import count, rate, scaled
@@ -31,7 +31,7 @@ _GRAPH: Final = 7
 Rates = Sequence[tuple[int, int]]
 
 
-class MulticastPage(Page):
+class MulticastPage(DetailedPage[VolumeInfo]):
     """All multicast destinations; the graphs are of the one under the cursor and of its segment."""
 
     DEFAULT_CSS = """
@@ -41,7 +41,6 @@ class MulticastPage(Page):
     def __init__(self, abridged: bool, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._abridged = abridged
-        self._scene: Scene | None = None
         self._rates: dict[tuple[str, str], Rates] = {}
         self._sums: dict[str, list[int]] = {}
         self._budgets: dict[str, float] = {}
@@ -64,20 +63,13 @@ class MulticastPage(Page):
         shown = table.around(table.size.height)
         self._rates = {(row.segment, row.destination): view.rates(row.segment, row.destination) for row in shown}
         # The graph follows the cursor between two pictures, so the other segments on the screen are summed up too.
-        current = [table.current] if table.current is not None else []
+        current = [self.current] if self.current is not None else []
         segments = list(dict.fromkeys(row.segment for row in [*current, *shown]))[:MAX_SEGMENTS]
         self._budgets = {segment: view.budget(segment) for segment in segments}
         self._sums = {segment: _redundancy(view, segment, rows) for segment in segments}
 
-    def present(self, scene: Scene) -> None:
-        super().present(scene)
-        row = self.table.current if self.table is not None else None
-        self.query_one(Document).show(self._graphs(row, scene) if row is not None else [])
-
-    @on(Table.Moved)
-    def _moved(self) -> None:
-        if self._scene is not None:
-            self.present(self._scene)
+    def below(self, row: VolumeInfo | None, scene: Scene) -> list[Line]:
+        return self._graphs(row, scene) if row is not None else []
 
     @on(Table.Chosen)
     def _chosen(self, message: Table.Chosen) -> None:

@@ -1,8 +1,9 @@
 """What all pages have in common: they copy what they show while the source stands still, and paint it afterwards."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from textual import on
 from textual.containers import Vertical
 from textual.message import Message
 
@@ -10,8 +11,11 @@ from vrrpwatch.core.model import GroupKey
 from vrrpwatch.core.news import View
 from vrrpwatch.dashboard.columns import Scene
 from vrrpwatch.dashboard.document import Bar, Document
+from vrrpwatch.dashboard.paint import Line
 from vrrpwatch.dashboard.table import Table
 from vrrpwatch.dashboard.themes import Palette
+
+Row = TypeVar("Row")
 
 
 class OpenGroup(Message):
@@ -62,3 +66,29 @@ class Page(Vertical):
         for part in self.parts():
             part.focus(scroll_visible=False)
             return
+
+
+class DetailedPage(Page, Generic[Row]):
+    """A page with one table, and below it what there is to say of the row under the cursor."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._scene: Scene | None = None
+
+    @property
+    def current(self) -> Row | None:
+        """The row under the cursor."""
+        return self.table.current if self.table is not None else None
+
+    def below(self, row: Row | None, scene: Scene) -> list[Line]:
+        """What stands below the table while the cursor is on ``row``."""
+        raise NotImplementedError
+
+    def present(self, scene: Scene) -> None:
+        super().present(scene)
+        self.query_one(Document).show(self.below(self.current, scene))
+
+    @on(Table.Moved)
+    def _moved(self) -> None:
+        if self._scene is not None:
+            self.present(self._scene)

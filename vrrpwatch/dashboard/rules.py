@@ -18,7 +18,7 @@ from vrrpwatch.dashboard.dialogs import Reading
 from vrrpwatch.dashboard.document import Document
 from vrrpwatch.dashboard.marks import FindingRow, Subject, row_of
 from vrrpwatch.dashboard.mask import Mask
-from vrrpwatch.dashboard.page import Page
+from vrrpwatch.dashboard.page import DetailedPage
 from vrrpwatch.dashboard.paint import Line, wrapped
 from vrrpwatch.dashboard.remedies import Remedies, shown
 from vrrpwatch.dashboard.table import Table
@@ -37,7 +37,7 @@ class CureRow(NamedTuple):
     why: str
 
 
-class RulesPage(Page):
+class RulesPage(DetailedPage[CureRow]):
     """All leaks and exceeded budgets, those first whose rules would save most."""
 
     DEFAULT_CSS = """
@@ -54,7 +54,6 @@ class RulesPage(Page):
         self._findings: list[FindingRow] = []
         self._known: dict[Subject, CureRow] = {}
         self._left_out = 0
-        self._scene: Scene | None = None
 
     def compose(self) -> ComposeResult:
         table: Table[CureRow, Subject] = Table(
@@ -63,12 +62,6 @@ class RulesPage(Page):
         table.sort_by("P")
         yield table
         yield Document()
-
-    @property
-    def current(self) -> CureRow | None:
-        """The row under the cursor."""
-        row = self.table.current if self.table is not None else None
-        return row if isinstance(row, CureRow) else None
 
     @property
     def rule(self) -> str | None:
@@ -94,19 +87,13 @@ class RulesPage(Page):
             if self.table is not None:
                 self.table.load(list(self._known.values()), scene, due=due)
 
-    def present(self, scene: Scene) -> None:
-        super().present(scene)
-        row, width = self.current, self.size.width - 2
+    def below(self, row: CureRow | None, scene: Scene) -> list[Line]:
+        width = self.size.width - 2
         lines = whole(row, scene.mask, width) if row is not None else []
         if self._left_out:
             text = f"{self._left_out:,} more leaks with fewer packets are among the findings (key 2)"
             lines = [*wrapped(text, width, "notice"), *lines]
-        self.query_one(Document).show(lines)
-
-    @on(Table.Moved)
-    def _moved(self) -> None:
-        if self._scene is not None:
-            self.present(self._scene)
+        return lines
 
     @on(Table.Chosen)
     def _chosen(self, message: Table.Chosen) -> None:
