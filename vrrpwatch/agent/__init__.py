@@ -1,0 +1,1 @@
+"""The optional failover agent: speaks VRRP and CARP and holds the addresses, audited by the program's own sniffer."""

@@ -1,0 +1,1 @@
+"""The agent's settings file (TOML): routers, what they track, whom they tell and what moves with them."""
