@@ -18,7 +18,7 @@ class Attachment(NamedTuple):
     """
 
     interface: str
-    index: int
+    index: int  # type: ignore[assignment]  # no method of tuples here
     device: str
     device_index: int
     mac: Mac

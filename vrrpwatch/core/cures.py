@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from vrrpwatch.core.analysis import GroupInfo, VolumeInfo
-from vrrpwatch.core.model import NANOSECONDS, Finding
+from vrrpwatch.core.model import MAX_DEVICE, NANOSECONDS, Finding
 from vrrpwatch.wire.values import IPAddress
 
 # What each protocol's packets are told by, beside their addresses (RFC 9568 §5.1; conntrackd's and IPVS's usual ports).
@@ -24,8 +24,6 @@ _MESSAGES: Final = {
 # Findings of these rules may have a cure.
 CURABLE: Final = frozenset({"leak", "multicast-budget"})
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-# IFNAMSIZ of linux/if.h, less the closing zero.
-MAX_DEVICE: Final = 15
 
 
 class Cure(NamedTuple):

@@ -13,6 +13,8 @@ Instant = int
 Seconds = float
 
 NANOSECONDS = 1_000_000_000
+# Octets of a network device's name: IFNAMSIZ of linux/if.h is 16, and the closing zero is one of them.
+MAX_DEVICE = 15
 
 Protocol = Literal["vrrp", "carp", "hsrp", "glbp"]
 Auth = Literal["none", "simple", "ah", "hmac", "carp"]

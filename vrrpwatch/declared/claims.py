@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple, TypeGuard, assert_never
 
 from pydantic import SecretStr
 
+from vrrpwatch.core.model import MAX_DEVICE
 from vrrpwatch.core.policy import SCOPES, SYNC_DESTINATIONS, SYNC_PORTS
 from vrrpwatch.declared.conntrackd import Channel, Conntrackd
 from vrrpwatch.declared.frr import Frr, Router
@@ -19,9 +20,6 @@ from vrrpwatch.wire.values import IPAddress
 Declaration = Keepalived | Conntrackd | Ucarp | Frr
 # The addresses of each interface of each host, the primary one first.
 Interfaces = Mapping[str, Mapping[str, Sequence[IPAddress]]]
-
-# IFNAMSIZ, its ending NUL included (linux/if.h).
-MAX_INTERFACE: Final = 16
 
 
 class GroupClaim(NamedTuple):
@@ -124,7 +122,7 @@ class _Own:
             self.gaps.add(place, "names no interface, so its segment is not known: left out")
             return False
         # The kernel refuses the first two, and a policy would take the others for a pattern.
-        if len(interface) >= MAX_INTERFACE or not interface.isprintable() or set(interface) & set("/ *?["):
+        if len(interface) > MAX_DEVICE or not interface.isprintable() or set(interface) & set("/ *?["):
             self.gaps.add(place, f"{quoted(interface)} is no interface's name: left out")
             return False
         return True
@@ -297,54 +295,32 @@ def _conntrackd(declared: Conntrackd, own: _Own) -> Iterator[Claim]:
     for channel in declared.channels:
         if channel.transport == "TCP":
             own.gaps.add(channel.place, "state goes over TCP, which a policy's sync is not about: left out")
-            continue
-        if channel.transport == "UDP":
-            claim = _unicast_channel(declared, channel, own)
-        else:
-            claim = _multicast_channel(declared, channel, own)
-        if claim is not None:
+        elif (claim := _channel(declared, channel, own)) is not None:
             yield claim
 
 
-def _multicast_channel(declared: Conntrackd, channel: Channel, own: _Own) -> SyncClaim | None:
-    if channel.address is None:
-        own.gaps.add(channel.place, "names no multicast address: left out")
+def _channel(declared: Conntrackd, channel: Channel, own: _Own) -> SyncClaim | None:
+    unicast = channel.transport == "UDP"
+    # A channel's address is its own where it has a peer, and otherwise the group that it sends to.
+    source, destination = (channel.address, channel.destination) if unicast else (channel.source, channel.address)
+    if destination is None:
+        own.gaps.add(channel.place, f"names no {'destination' if unicast else 'multicast address'}: left out")
         return None
-    interface = channel.interface or own.interface_of(channel.source)
+    interface = channel.interface or own.interface_of(source)
     if not own.fits(interface, channel.place):
         return None
-    family = channel.address.version
-    source = channel.source or own.address(channel.place, interface, family, f"add IPv{family}_interface")
+    if source is None and not unicast:
+        family = destination.version
+        source = own.address(channel.place, interface, family, f"add IPv{family}_interface")
     return SyncClaim(
         place=channel.place,
         host=declared.host,
         interface=interface,
         protocol="conntrackd",
-        unicast=False,
+        unicast=unicast,
         source=source,
-        peers=(),
-        destination=channel.address,
-        port=channel.port or SYNC_PORTS["conntrackd"][0],
-        mode=declared.mode,
-    )
-
-
-def _unicast_channel(declared: Conntrackd, channel: Channel, own: _Own) -> SyncClaim | None:
-    if channel.destination is None:
-        own.gaps.add(channel.place, "names no destination: left out")
-        return None
-    interface = channel.interface or own.interface_of(channel.address)
-    if not own.fits(interface, channel.place):
-        return None
-    return SyncClaim(
-        place=channel.place,
-        host=declared.host,
-        interface=interface,
-        protocol="conntrackd",
-        unicast=True,
-        source=channel.address,
-        peers=(channel.destination,),
-        destination=channel.destination,
+        peers=(destination,) if unicast else (),
+        destination=destination,
         port=channel.port or SYNC_PORTS["conntrackd"][0],
         mode=declared.mode,
     )

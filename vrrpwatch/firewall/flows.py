@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from math import ceil
 from typing import Final, Literal, NamedTuple
 
+from vrrpwatch.core.model import MAX_DEVICE
 from vrrpwatch.core.policy import SCOPES, SYNC_DESTINATIONS, SYNC_PORTS, GroupPolicy, Policy, SpeakerPolicy, SyncPolicy
 from vrrpwatch.wire.values import IPAddress
 
@@ -31,8 +32,6 @@ HSRP_PORT: Final = 1985
 HSRP6_PORT: Final = 2029
 GLBP_PORT: Final = 3222
 REQUIRED_TTL: Final = 255
-# IFNAMSIZ of linux/if.h is 16 with the closing zero.
-MAX_DEVICE: Final = 15
 # Rules let a speaker send so many times what it announces: preemption, a resignation and a restart come close together.
 HEADROOM: Final = 5
 BURST_SECONDS: Final = 2

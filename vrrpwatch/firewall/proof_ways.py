@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from vrrpwatch.core.model import MAX_DEVICE
 from vrrpwatch.firewall.expectation import Expected, Passage, expect
-from vrrpwatch.firewall.flows import MAX_DEVICE, Place, Plan
+from vrrpwatch.firewall.flows import Place, Plan
 from vrrpwatch.firewall.proof_classes import PacketClass, retag
 from vrrpwatch.firewall.replay_job import Course, Trial
 from vrrpwatch.wire.values import Ipv4, Packet
