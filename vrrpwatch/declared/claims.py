@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Final, Literal, NamedTuple, TypeGuard, assert_never
+from typing import Literal, NamedTuple, TypeGuard, assert_never
 
 from pydantic import SecretStr
 
