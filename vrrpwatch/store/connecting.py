@@ -1,5 +1,7 @@
 """Connections to a store: how SQLite and PostgreSQL are set up, and how a transaction begins in each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -41,6 +43,19 @@ def existing(place: Place) -> Engine:
         engine.dispose()
         raise StoreError(trouble(place, error)) from None
     return engine
+
+
+@contextmanager
+def asked(place: Place) -> Iterator[Connection]:
+    """A connection for questions to a store that is there already; what goes wrong becomes a :class:`StoreError`."""
+    engine = existing(place)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (SQLAlchemyError, OSError) as error:
+        raise StoreError(trouble(place, error)) from None
+    finally:
+        engine.dispose()
 
 
 def _sqlite(place: Place, lock_timeout: float, make: bool) -> Engine:

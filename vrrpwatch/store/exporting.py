@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from vrrpwatch.core.instants import rfc3339
 from vrrpwatch.core.model import NANOSECONDS, Instant
 from vrrpwatch.store.codec import Object
-from vrrpwatch.store.connecting import existing
+from vrrpwatch.store.connecting import asked
 from vrrpwatch.store.migrating import require_current
-from vrrpwatch.store.places import Place, StoreError, trouble
+from vrrpwatch.store.places import Place
 from vrrpwatch.store.tables import (
     Base,
     EventRow,
@@ -134,16 +133,10 @@ COLUMNS: Final[dict[Table, tuple[Column, ...]]] = {
 
 
 def rows(where: Place, wanted: Wanted) -> Iterator[Object]:
-    """The rows in order of time, with the keys of :data:`COLUMNS` in their order.  Raises :class:`StoreError`."""
-    engine = existing(where)
-    try:
-        with engine.connect() as connection:
-            require_current(connection)
-            yield from _READERS[wanted.table](connection, wanted)
-    except SQLAlchemyError as error:
-        raise StoreError(trouble(where, error)) from None
-    finally:
-        engine.dispose()
+    """The rows in order of time, with the keys of :data:`COLUMNS` in their order.  Raises ``StoreError``."""
+    with asked(where) as connection:
+        require_current(connection)
+        yield from _READERS[wanted.table](connection, wanted)
 
 
 def _limited(statement: Select[Any], wanted: Wanted, first: Any, last: Any, unit: int = 1) -> Select[Any]:

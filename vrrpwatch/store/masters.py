@@ -5,13 +5,10 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from vrrpwatch.core.model import GroupKey, Instant, Seconds, nanoseconds
 from vrrpwatch.store.codec import MAX_KEY, clean, key_of
-from vrrpwatch.store.connecting import existing
-from vrrpwatch.store.migrating import require_current, revision
-from vrrpwatch.store.places import StoreError, place, trouble
+from vrrpwatch.store.reading import left_at
 from vrrpwatch.store.tables import EventRow, GroupRecord, SensorRow
 from vrrpwatch.wire.values import IPAddress
 
@@ -40,22 +37,10 @@ class _Row(NamedTuple):
 def last_masters(url: str, sensor: str) -> dict[GroupKey, LastMaster]:
     """The groups that somebody held when ``sensor`` stopped.
 
-    Empty where there is no store yet.  Raises :class:`StoreError` where the store cannot be read.
+    Empty where there is no store yet.  Raises ``StoreError`` where the store cannot be read.
     """
-    where = place(url)
-    if where.path is not None and not where.path.exists():
-        return {}
-    engine = existing(where)
-    try:
-        with engine.connect() as connection:
-            if revision(connection) is None:
-                return {}
-            require_current(connection)
-            return _decoded(_read(connection, clean(sensor, MAX_KEY)))
-    except SQLAlchemyError as error:
-        raise StoreError(trouble(where, error)) from None
-    finally:
-        engine.dispose()
+    with left_at(url) as connection:
+        return {} if connection is None else _decoded(_read(connection, clean(sensor, MAX_KEY)))
 
 
 def _read(connection: Connection, sensor: str) -> dict[str, _Row]:

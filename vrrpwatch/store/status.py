@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from vrrpwatch.core.model import Instant
-from vrrpwatch.store.connecting import existing
+from vrrpwatch.store.connecting import asked
 from vrrpwatch.store.migrating import HEAD, revision
-from vrrpwatch.store.places import Place, StoreError, trouble
+from vrrpwatch.store.places import Place
 from vrrpwatch.store.tables import (
     Base,
     EventRow,
@@ -57,27 +56,21 @@ def sensor_status(row: SensorRow) -> SensorStatus:
 
 
 def status(where: Place) -> Status:
-    """Looks; raises :class:`StoreError`."""
-    engine = existing(where)
-    try:
-        with Session(engine) as session:
-            step = revision(session.connection())
-            if where.path is not None:
-                size = sum(file.stat().st_size for file in _files(where.path) if file.is_file())
-            else:
-                size = session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
-            if step != HEAD:
-                return Status(where.name, step, False, size, (), {})
-            sensors = tuple(sensor_status(row) for row in session.scalars(select(SensorRow).order_by(SensorRow.name)))
-            rows = {
-                table.__tablename__: session.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in _TABLES
-            }
-            return Status(where.name, step, True, size, sensors, rows)
-    except (SQLAlchemyError, OSError) as error:
-        raise StoreError(trouble(where, error)) from None
-    finally:
-        engine.dispose()
+    """Looks; raises ``StoreError``."""
+    with asked(where) as connection, Session(connection) as session:
+        step = revision(connection)
+        if where.path is not None:
+            size = sum(file.stat().st_size for file in _files(where.path) if file.is_file())
+        else:
+            size = session.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
+        if step != HEAD:
+            return Status(where.name, step, False, size, (), {})
+        sensors = tuple(sensor_status(row) for row in session.scalars(select(SensorRow).order_by(SensorRow.name)))
+        rows = {
+            table.__tablename__: session.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in _TABLES
+        }
+        return Status(where.name, step, True, size, sensors, rows)
 
 
 def _files(path: Path) -> list[Path]:
