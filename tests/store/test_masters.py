@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.store.telling import KEY, A, B, clock, event, group, instant, news
+from vrrpwatch.core import mastership
 from vrrpwatch.core.news import News
 from vrrpwatch.store import masters
 from vrrpwatch.store.connecting import connect
@@ -52,6 +53,14 @@ def test_only_the_newest_are_looked_up(url: str, monkeypatch: pytest.MonkeyPatch
     keys = [KEY._replace(id=number) for number in (1, 2, 3)]
     keep(url, news(5, groups=tuple(group(key=key, last=key.id) for key in keys)))
     assert set(last_masters(url, "north")) == set(keys[1:])
+
+
+def test_as_many_are_looked_up_as_an_engine_follows(url: str) -> None:
+    """On 65 VLANs with 64 virtual routers each, for instance."""
+    keys = [KEY._replace(segment=f"eth0/{vlan}", id=number) for vlan in range(1, 66) for number in range(1, 65)]
+    keep(url, news(5, groups=tuple(group(key=key, last=4) for key in keys)))
+    assert masters.MAX_GROUPS == mastership.MAX_GROUPS
+    assert last_masters(url, "north") == dict.fromkeys(keys, LastMaster(A, instant(4), 1.0))
 
 
 def test_rows_that_cannot_be_understood_hide_no_others(url: str) -> None:

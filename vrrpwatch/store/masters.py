@@ -6,14 +6,13 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
+from vrrpwatch.core.mastership import MAX_GROUPS
 from vrrpwatch.core.model import GroupKey, Instant, Seconds, nanoseconds
 from vrrpwatch.store.codec import MAX_KEY, clean, key_of
 from vrrpwatch.store.reading import left_at
 from vrrpwatch.store.tables import EventRow, GroupRecord, SensorRow
 from vrrpwatch.wire.values import IPAddress
 
-# As many as an engine follows; the newest, for a store may keep more of them for years.
-MAX_GROUPS: Final = 4096
 # Events are on the disk at once, states of groups about a second later: so far back they may disagree.
 _LATE: Final[Seconds] = 10.0
 
@@ -52,6 +51,7 @@ def _read(connection: Connection, sensor: str) -> dict[str, _Row]:
     interval = GroupRecord.info["interval"]
     columns = GroupRecord.key, GroupRecord.master, GroupRecord.last, interval
     groups = select(*columns).where(GroupRecord.sensor_id == number)
+    # As many as an engine follows: a store may keep more of them for years.
     newest = groups.order_by(GroupRecord.last.desc()).limit(MAX_GROUPS)
     found = {key: _Row(master, last, interval) for key, master, last, interval in connection.execute(newest)}
     late = EventRow.at >= end - nanoseconds(_LATE)
