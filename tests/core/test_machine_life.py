@@ -13,8 +13,11 @@ from vrrpwatch.core.machine.values import (
     LeaveGroup,
     PriorityChanged,
     ReleaseAddresses,
+    Send,
     Shutdown,
+    StandBack,
     Startup,
+    TakeOver,
 )
 
 OTHER = "192.0.2.13"
@@ -213,3 +216,30 @@ def test_effects_of_the_same_fields_are_not_the_same() -> None:
     told_apart = {ReleaseAddresses(V3.addresses), Announce(V3.addresses), JoinGroup(), LeaveGroup()}
     assert len(told_apart) == 4
     assert Announce(V3.addresses) in told_apart
+
+
+@ALL
+def test_a_backup_takes_over_with_those_that_go_with_it(settings: Settings) -> None:
+    router = Router.started(settings).told(TakeOver(), 1.0)
+    assert router.role == "Master"
+    assert [type(effect).__name__ for effect in router.done] == ["Send", "AcquireAddresses", "Announce"]
+    assert router.told(TakeOver(), 1.5).done == ()
+    assert Router(Initialize(settings)).told(TakeOver(), 1.0).role == "Initialize"
+
+
+@ALL
+def test_a_master_stands_back_with_those_that_go_with_it(settings: Settings) -> None:
+    router = Router.master(settings)
+    assert router.due is not None
+    at = router.due - 0.25
+    assert router.told(StandBack(), at).done == (Send(settings.resignation), RELEASE)
+    assert router.role == "Backup"
+    assert router.due == pytest.approx(at + settings.down(settings.interval))
+
+
+@ALL
+def test_a_backup_that_stands_back_gives_its_master_its_whole_time_again(settings: Settings) -> None:
+    router = Router.started(settings).told(StandBack(), 2.0)
+    assert (router.done, router.role) == ((), "Backup")
+    assert router.due == pytest.approx(2.0 + settings.down(settings.interval))
+    assert Router(Initialize(settings)).told(StandBack(), 1.0).role == "Initialize"

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from vrrpwatch.core.machine import carp, vrrp
 from vrrpwatch.core.machine.settings import OWNER_PRIORITY, CarpAdvert, CarpSettings, VrrpAdvert, VrrpSettings
-from vrrpwatch.core.machine.transitions import advertise, begin, listen_anew, take_over
+from vrrpwatch.core.machine.transitions import advertise, begin, listen, listen_anew, take_over
 from vrrpwatch.core.machine.values import (
     AdvertReceived,
     Backup,
@@ -21,8 +21,10 @@ from vrrpwatch.core.machine.values import (
     ReleaseAddresses,
     Send,
     Shutdown,
+    StandBack,
     Startup,
     State,
+    TakeOver,
     TimerFired,
 )
 from vrrpwatch.core.model import Instant, nanoseconds
@@ -63,6 +65,10 @@ def step(state: State, event: Input, now: Instant) -> Outcome:
             return _reprioritise(state, priority)
         case DemotionChanged(demotion):
             return _demote(state, demotion, now)
+        case TakeOver():
+            return take_over(state.settings, now) if isinstance(state, Backup) else Outcome(state)
+        case StandBack():
+            return _stand_back(state, now)
     assert_never(event)
 
 
@@ -129,6 +135,18 @@ def _lose_interface(state: State) -> Outcome:
             # No resignation: nobody could hear it.
             effects = (ReleaseAddresses(settings.addresses), LeaveGroup())
             return Outcome(Initialize(settings, wanted=True, up=False), effects)
+
+
+def _stand_back(state: State, now: Instant) -> Outcome:
+    match state:
+        case Initialize():
+            return Outcome(state)
+        case Backup(settings):
+            return Outcome(listen(settings, now, state.master_interval))
+        case Master(settings):
+            # Whoever waits for a master here need not wait for long.
+            farewell = (Send(settings.resignation), ReleaseAddresses(settings.addresses))
+            return Outcome(listen(settings, now, settings.interval), farewell)
 
 
 def _reprioritise(state: State, priority: int) -> Outcome:

@@ -51,6 +51,16 @@ class DemotionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Become master now, since the routers that go with this one do; only a backup heeds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandBack:
+    """Be no master for now, since the routers that go with this one are not; the election goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
 class InterfaceDown:
     """Nothing can be sent or heard any more."""
 
@@ -61,7 +71,16 @@ class InterfaceUp:
 
 
 Input = (
-    Startup | Shutdown | AdvertReceived | TimerFired | PriorityChanged | DemotionChanged | InterfaceDown | InterfaceUp
+    Startup
+    | Shutdown
+    | AdvertReceived
+    | TimerFired
+    | PriorityChanged
+    | DemotionChanged
+    | TakeOver
+    | StandBack
+    | InterfaceDown
+    | InterfaceUp
 )
 
 

@@ -1,0 +1,101 @@
+"""One virtual router as the agent runs it: its state, what keeps it from running, and what it has been through."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from vrrpwatch.agent.config.routers import CarpRouter, Router
+from vrrpwatch.agent.ports import Attachment, RouterState, Verdict
+from vrrpwatch.agent.tracking.weights import demotion, faults, priority
+from vrrpwatch.core.machine.settings import CarpSettings, VrrpSettings
+from vrrpwatch.core.machine.step import deadline
+from vrrpwatch.core.machine.values import Backup, Initialize, Master, State
+from vrrpwatch.core.model import Instant
+from vrrpwatch.wire.values import IPAddress
+
+# What a drained router advertises: below everybody who is not drained too.
+DRAINED_PRIORITY = 1
+DRAINED_DEMOTION = 240
+
+
+@dataclass(slots=True)
+class Member:
+    """``attachment`` is ``None`` while there is no interface to run on, for the reason ``detached``.
+
+    ``wants`` is whether it has given its master up and waits for the rest of its sync group; ``announce`` yields the
+    instants of its next announcements while it is master, since its ``takeover``, a number that no other has.
+    """
+
+    config: Router
+    since: Instant
+    attachment: Attachment | None = None
+    detached: str = "the interface has not been looked at yet"
+    state: State | None = None
+    started: bool = False
+    drained: bool = False
+    wants: bool = False
+    others_fault: str | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+    master: IPAddress | None = None
+    announce: Iterator[Instant] | None = None
+    takeover: int = 0
+    armed: Instant | None = None
+    was: RouterState = "stop"
+    why: str = ""
+    changes: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    def own_faults(self) -> tuple[str, ...]:
+        """Why it cannot run, as far as it is about itself."""
+        found = [] if self.attachment is not None else [self.detached]
+        found += faults(self.config.track, self.verdicts)
+        found += (f"{name}: nothing is known of it yet" for name in sorted(self.unknown))
+        return tuple(found)
+
+    def faults(self) -> tuple[str, ...]:
+        """Every reason why it cannot run, the other routers of its sync group included."""
+        return (*self.own_faults(), *([self.others_fault] if self.others_fault else ()))
+
+    @property
+    def role(self) -> RouterState:
+        """The state in keepalived's words; waiting for the end of a start-up delay is a backup's."""
+        match self.state:
+            case Master():
+                return "master"
+            case Backup():
+                return "backup"
+            case _ if not self.started:
+                return "stop"
+            case Initialize(start_at=at) if at is not None:
+                return "backup"
+            case _:
+                return "fault"
+
+    @property
+    def due(self) -> Instant | None:
+        return None if self.state is None else deadline(self.state)
+
+    @property
+    def rank(self) -> int:
+        """The effective priority; CARP's advskew, of which less is better."""
+        settings = None if self.state is None else self.state.settings
+        if isinstance(settings, CarpSettings):
+            return settings.advert.advskew
+        if isinstance(settings, VrrpSettings):
+            return settings.priority
+        return self.config.advskew if isinstance(self.config, CarpRouter) else self.config.priority
+
+    def wished(self) -> int:
+        """The priority, or CARP's demotion, that trackers and draining leave it."""
+        if isinstance(self.config, CarpRouter):
+            lost = demotion(self.config.track, self.verdicts)
+            return max(lost, DRAINED_DEMOTION) if self.drained else lost
+        return DRAINED_PRIORITY if self.drained else priority(self.config.priority, self.config.track, self.verdicts)
+
+
+def heeded(config: Router, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Those of the verdicts that the router asks for."""
+    return {one.name: verdicts[one.name] for one in config.track if one.name in verdicts}

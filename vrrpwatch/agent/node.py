@@ -1,0 +1,357 @@
+"""All routers of this host together: who acts when, who follows whom, and what drains; no I/O, and no clock of its own.
+
+Instants are nanoseconds on the caller's clock, which must never step back.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable
+
+from vrrpwatch.agent.announcing import announcements
+from vrrpwatch.agent.config.agent import AgentSettings
+from vrrpwatch.agent.config.routers import CarpRouter
+from vrrpwatch.agent.member import Member, heeded
+from vrrpwatch.agent.ports import Attachment, Change, Heard, Holdings, RouterState, Verdict, Wire
+from vrrpwatch.core.machine.step import step
+from vrrpwatch.core.machine.values import (
+    AcquireAddresses,
+    AdvertReceived,
+    Announce,
+    Backup,
+    DemotionChanged,
+    Effect,
+    Initialize,
+    Input,
+    InterfaceDown,
+    JoinGroup,
+    LeaveGroup,
+    Master,
+    PriorityChanged,
+    ReleaseAddresses,
+    Send,
+    Shutdown,
+    StandBack,
+    Startup,
+    TakeOver,
+    TimerFired,
+)
+from vrrpwatch.core.model import Instant
+
+_FIRED = TimerFired()
+
+
+class Node:
+    """The routers of one settings file.  ``changed`` is told of every change of a router's or sync group's state."""
+
+    def __init__(
+        self, settings: AgentSettings, wire: Wire, holdings: Holdings, changed: Callable[[Change], None], now: Instant
+    ) -> None:
+        self._wire, self._holdings, self._changed = wire, holdings, changed
+        self._verdicts: dict[str, Verdict] = {}
+        self._started = False
+        self.members: dict[str, Member] = {}
+        # (instant, name): the earliest at which a router wants to be woken; older entries of a router are skipped.
+        self._timers: list[tuple[Instant, str]] = []
+        self._announcements: list[tuple[Instant, int, str]] = []
+        self._takeovers = 0
+        # Whose state may have changed: people are told when all that goes together has been done.
+        self._touched: dict[str, Member] = {}
+        self._syncs: dict[str, tuple[str, ...]] = {}
+        self._sync_of: dict[str, str] = {}
+        self._sync_was: dict[str, RouterState] = {}
+        self._adopt(settings, now)
+
+    # What the host tells.
+
+    def attach(self, router: str, attachment: Attachment | str, now: Instant) -> None:
+        """The interface of a router is there, is another one, or is not there for the reason given."""
+        member = self.members[router]
+        if isinstance(attachment, str):
+            member.detached = attachment
+            if member.attachment is not None:
+                member.attachment = None
+                self._feed(member, InterfaceDown(), now, attachment)
+                member.state = None
+        elif attachment != member.attachment:
+            if member.state is not None:
+                self._feed(member, InterfaceDown(), now, f"{attachment.interface} has changed")
+            member.attachment = attachment
+            member.state = Initialize(member.config.settings(attachment.source))
+            self._reweigh(member, now)
+        self._settle(now)
+
+    def start(self, now: Instant) -> None:
+        """The routers may run, as soon as nothing is wrong with them."""
+        self._started = True
+        for member in self.members.values():
+            member.started = True
+        self._settle(now)
+
+    def hear(self, heard: Heard, now: Instant) -> None:
+        """An advertisement has come; ``now`` is no earlier than it."""
+        member = self.members.get(heard.router)
+        if member is None or member.state is None:
+            return
+        before = member.state
+        self._feed(member, AdvertReceived(heard.source, heard.advert), now, f"heard {heard.source}")
+        after = member.state
+        if isinstance(after, Backup) and not heard.advert.resigns:
+            if after is not before:
+                member.wants = False
+                member.master = heard.source
+            elif member.master is None:
+                member.master = heard.source
+        self._flush(now)
+
+    def judge(self, verdict: Verdict, now: Instant) -> None:
+        """A tracker has found something out."""
+        self._verdicts[verdict.tracker] = verdict
+        for member in self.members.values():
+            if any(one.name == verdict.tracker for one in member.config.track):
+                member.verdicts[verdict.tracker] = verdict
+                member.unknown -= {verdict.tracker}
+                self._reweigh(member, now)
+        self._settle(now)
+
+    @property
+    def deadline(self) -> Instant | None:
+        """When :meth:`wake` wants to be called next."""
+        first = self._timers[0][0] if self._timers else None
+        second = self._announcements[0][0] if self._announcements else None
+        return first if second is None else second if first is None else min(first, second)
+
+    def wake(self, now: Instant) -> None:
+        """Does whatever is due."""
+        timers = self._timers
+        while timers and timers[0][0] <= now:
+            at, name = heapq.heappop(timers)
+            member = self.members.get(name)
+            if member is None or at != member.armed:
+                continue
+            member.armed = None
+            due = member.due
+            if due is not None and due <= now:
+                self._fire(member, now)
+            self._arm(member)
+        while self._announcements and self._announcements[0][0] <= now:
+            _, takeover, name = heapq.heappop(self._announcements)
+            self._announce_again(name, takeover)
+        self._flush(now)
+
+    # What people ask for.
+
+    def drain(self, routers: Iterable[str], now: Instant) -> None:
+        """Puts the routers, and those that go with them, below all others; who is master stays until relieved.
+
+        An owner's priority cannot be lowered: it resigns.
+        """
+        for member in self._with_companions(routers):
+            member.drained = True
+            self._reweigh(member, now)
+        self._settle(now)
+
+    def undrain(self, routers: Iterable[str], now: Instant) -> None:
+        """Takes that back."""
+        for member in self._with_companions(routers):
+            member.drained = False
+            self._reweigh(member, now)
+        self._settle(now)
+
+    def announce(self, router: str) -> None:
+        """Tells the network again where a master's addresses are."""
+        member = self.members.get(router)
+        if member is not None and isinstance(member.state, Master):
+            self._wire.announce(router)
+
+    def stop(self, now: Instant) -> None:
+        """Ends every router in good order: masters resign and let go."""
+        self._started = False
+        for member in self.members.values():
+            self._end(member, now, "the agent stops")
+        self._flush(now)
+
+    def replace(self, settings: AgentSettings, now: Instant) -> tuple[frozenset[str], frozenset[str]]:
+        """Takes new settings on; returns the routers that are gone or changed, and those that are new or changed.
+
+        Routers that are as they were run on untouched.  The others are ended, and the new ones wait for
+        :meth:`attach`.
+        """
+        wanted = {router.name: router for router in settings.router}
+        gone = frozenset(name for name, member in self.members.items() if wanted.get(name) != member.config)
+        for name in gone:
+            self._end(self.members[name], now, "its settings have changed" if name in wanted else "it is removed")
+        self._flush(now)
+        for name in gone:
+            del self.members[name]
+        fresh = self._adopt(settings, now)
+        self._settle(now)
+        return gone, fresh
+
+    def sync_state(self, sync: str) -> RouterState:
+        """The state of a sync group: that of all its routers, or backup while they differ."""
+        roles = {self.members[name].role for name in self._syncs[sync]}
+        for state in ("fault", "stop"):
+            if state in roles:
+                return state  # type: ignore[return-value]  # one of the words above
+        return "master" if roles == {"master"} else "backup"
+
+    # How it works.
+
+    def _adopt(self, settings: AgentSettings, now: Instant) -> frozenset[str]:
+        fresh = []
+        known = {tracker.name for tracker in settings.tracker}
+        self._verdicts = {name: verdict for name, verdict in self._verdicts.items() if name in known}
+        for router in settings.router:
+            if router.name not in self.members:
+                member = Member(router, now, started=self._started)
+                member.verdicts = heeded(router, self._verdicts)
+                member.unknown = frozenset(one.name for one in router.track) - member.verdicts.keys()
+                self.members[router.name] = member
+                fresh.append(router.name)
+        self._syncs = {sync.name: sync.routers for sync in settings.sync}
+        self._sync_of = {name: sync for sync, names in self._syncs.items() for name in names}
+        self._sync_was = {sync: self._sync_was.get(sync, "stop") for sync in self._syncs}
+        return frozenset(fresh)
+
+    def _others(self, member: Member) -> list[Member]:
+        """The rest of its sync group."""
+        names = self._syncs.get(self._sync_of.get(member.name, ""), ())
+        return [self.members[name] for name in names if name != member.name]
+
+    def _with_companions(self, routers: Iterable[str]) -> list[Member]:
+        wanted = dict.fromkeys(routers)
+        for name in list(wanted):
+            wanted.update(dict.fromkeys(self._syncs.get(self._sync_of.get(name, ""), ())))
+        return [self.members[name] for name in wanted]
+
+    def _fire(self, member: Member, now: Instant) -> None:
+        others = self._others(member)
+        if isinstance(member.state, Backup) and others:
+            member.wants = True
+            if not all(one.wants or isinstance(one.state, Master) for one in others):
+                # The group moves as one, or not at all: until the others want to, its master is given its time again.
+                self._feed(member, StandBack(), now, "waits for its sync group")
+                member.master = None
+                return
+            self._feed(member, TakeOver(), now, "the sync group's masters are silent")
+            return
+        self._feed(member, _FIRED, now, "its master was silent")
+
+    def _feed(self, member: Member, event: Input, now: Instant, why: str) -> None:
+        """One step of one router, its effects, and what follows from it for the routers that go with it."""
+        if member.state is None:
+            return
+        before = member.state
+        member.state, effects = step(before, event, now)
+        for effect in effects:
+            self._perform(member, effect, now)
+        self._arm(member)
+        after = member.state
+        if type(before) is type(after):
+            return
+        member.why = why
+        if isinstance(after, Master):
+            member.wants = False
+            member.master = after.settings.address
+            self._takeovers += 1
+            member.takeover = self._takeovers
+            member.announce = announcements(member.config.announce, now)
+            self._announce_next(member)
+        elif isinstance(before, Master):
+            member.announce = None
+            member.master = None
+        self._touched[member.name] = member
+        for other in self._others(member):
+            if isinstance(after, Master) and isinstance(other.state, Backup):
+                self._feed(other, TakeOver(), now, f"{member.name} took over")
+            elif isinstance(before, Master) and isinstance(after, Backup) and isinstance(other.state, Master):
+                self._feed(other, StandBack(), now, f"{member.name} yielded")
+
+    def _perform(self, member: Member, effect: Effect, now: Instant) -> None:
+        name = member.name
+        match effect:
+            case Send(advert):
+                self._wire.send(name, advert)
+            case AcquireAddresses():
+                self._holdings.acquire(name)
+            case ReleaseAddresses():
+                self._holdings.release(name)
+            case Announce():
+                self._wire.announce(name)
+            case JoinGroup():
+                self._wire.join(name)
+            case LeaveGroup():
+                self._wire.leave(name)
+
+    def _settle(self, now: Instant) -> None:
+        """Starts what nothing holds back any more, and ends what something is wrong with."""
+        faulty = {name for name, member in self.members.items() if member.own_faults()}
+        for member in self.members.values():
+            other = next((one.name for one in self._others(member) if one.name in faulty), None)
+            member.others_fault = None if other is None else f"{other} of its sync group cannot run"
+        for member in self.members.values():
+            if member.started and not member.faults() and not self._resigns(member):
+                self._feed(member, Startup(), now, "it may run")
+            elif member.state is not None and not (isinstance(member.state, Initialize) and not member.state.wanted):
+                self._feed(member, Shutdown(), now, (member.faults() or ("it is drained",))[0])
+            self._touched[member.name] = member
+        self._flush(now)
+
+    @staticmethod
+    def _resigns(member: Member) -> bool:
+        return member.drained and member.state is not None and member.state.settings.owner
+
+    def _end(self, member: Member, now: Instant, why: str) -> None:
+        member.started = False
+        self._touched[member.name] = member
+        self._feed(member, Shutdown(), now, why)
+
+    def _reweigh(self, member: Member, now: Instant) -> None:
+        wished = member.wished()
+        if isinstance(member.config, CarpRouter):
+            self._feed(member, DemotionChanged(wished), now, "its demotion changed")
+        else:
+            self._feed(member, PriorityChanged(wished), now, "its priority changed")
+
+    def _arm(self, member: Member) -> None:
+        """Keeps an entry among the timers that is no later than the router's deadline."""
+        due = member.due
+        if due is not None and (member.armed is None or due < member.armed):
+            member.armed = due
+            heapq.heappush(self._timers, (due, member.name))
+
+    def _announce_next(self, member: Member) -> None:
+        at = None if member.announce is None else next(member.announce, None)
+        if at is not None:
+            heapq.heappush(self._announcements, (at, member.takeover, member.name))
+
+    def _announce_again(self, name: str, takeover: int) -> None:
+        member = self.members.get(name)
+        if member is None or member.takeover != takeover or not isinstance(member.state, Master):
+            return
+        self._wire.announce(name)
+        self._announce_next(member)
+
+    def _flush(self, now: Instant) -> None:
+        """Tells of every state that has changed, the routers' first."""
+        if not self._touched:
+            return
+        touched, self._touched = self._touched, {}
+        for member in touched.values():
+            role = member.role
+            if role != member.was:
+                was, member.was = member.was, role
+                member.since = now
+                member.changes += 1
+                if role == "fault":
+                    member.why = "; ".join(member.faults())
+                self._changed(Change("INSTANCE", member.name, was, role, member.rank, now, member.why))
+        for sync in dict.fromkeys(self._sync_of[name] for name in touched if name in self._sync_of):
+            self._tell_sync(sync, now)
+
+    def _tell_sync(self, sync: str, now: Instant) -> None:
+        state, was = self.sync_state(sync), self._sync_was[sync]
+        if state == was:
+            return
+        self._sync_was[sync] = state
+        whys = dict.fromkeys(self.members[name].why for name in self._syncs[sync] if self.members[name].role == state)
+        self._changed(Change("GROUP", sync, was, state, 0, now, "; ".join(whys)))
