@@ -43,8 +43,9 @@ def advert(name: str, what: dict[str, Any], *, resigns: bool = False) -> Advert:
     priority = 0 if resigns else what.get("priority", 0)
     message: Vrrp | Carp
     if carp:
-        message = Carp(1, advskew, 7, 0, advbase, 0, 1, bytes(20))
-        interval = advbase + advskew / 256
+        message = Carp(1, advskew, 7, what.get("demotion", 0), advbase, 0, 1, bytes(20))
+        # OpenBSD, where both are 0.
+        interval = advbase + advskew / 256 or 1 / 256
     else:
         message = Vrrp(version, 1, priority, len(addresses), interval, 0, addresses, 0 if version == 2 else None)
     return Advert(
@@ -56,7 +57,7 @@ def advert(name: str, what: dict[str, Any], *, resigns: bool = False) -> Advert:
         priority=None if carp else priority,
         advbase=advbase if carp else None,
         advskew=advskew if carp else None,
-        demotion=0 if carp else None,
+        demotion=what.get("demotion", 0) if carp else None,
         interval=interval,
         addresses=None if carp else addresses,
         auth="carp" if carp else "none",

@@ -21,13 +21,21 @@ def master_down(version: int, priority: int, interval: Seconds) -> Seconds:
 
 
 def carp_interval(advbase: int, advskew: int) -> Seconds:
-    """How often a CARP host of these settings advertises."""
-    return advbase + advskew / 256
+    """How often a CARP host of these settings advertises; 0/0 is the shortest interval there is (carp_setrun)."""
+    return advbase + advskew / 256 or 1 / 256
 
 
 def carp_down(advbase: int, advskew: int) -> Seconds:
-    """How long a CARP backup of these settings waits for its master."""
-    return CARP_DEAD_RATIO * advbase + advskew / 256
+    """How long a CARP backup of these settings waits for its master; with advbase 0 three intervals (carp_setrun)."""
+    return CARP_DEAD_RATIO * advbase + advskew / 256 if advbase else CARP_DEAD_RATIO * carp_interval(0, advskew)
+
+
+def carp_rank(demotion: int, advbase: int, advskew: int) -> tuple[int, int, int]:
+    """What CARP hosts are elected by, smaller is better: a demoted host is the worse one however often it advertises.
+
+    The demotion counter is OpenBSD's (carp_proto_input_c); what others have in its place is 0.
+    """
+    return demotion, advbase, advskew
 
 
 def own_down(advert: Advert) -> Seconds:
@@ -36,8 +44,7 @@ def own_down(advert: Advert) -> Seconds:
         case Vrrp(version=version, priority=priority, interval=interval):
             return master_down(version, priority, interval)
         case Carp(advbase=advbase, advskew=advskew):
-            # With advbase 0 a backup's wait is no longer than one interval, and no host could be heard in time.
-            return carp_down(advbase, advskew) if advbase else CARP_DEAD_RATIO * carp_interval(advbase, advskew)
+            return carp_down(advbase, advskew)
         case Hsrp(hold=hold):
             return hold
         case Glbp(hold=hold):
@@ -85,10 +92,14 @@ def resignation_wait(heir: Advert, predecessor: Advert) -> Seconds:
 
 
 def outranks(challenger: Advert, incumbent: Advert) -> bool:
-    """Whether ``challenger`` would win: higher priority, then higher address; CARP: smaller (advbase, advskew)."""
+    """Whether ``challenger`` would win: higher priority, then higher address; CARP: smaller rank, then lower address.
+
+    Of equal CARP hosts it is ucarp that prefers the lower address (packethandler); BSD's yield to whichever they hear.
+    """
+    mine, theirs = int(challenger.speaker.ip), int(incumbent.speaker.ip)
     match challenger.message, incumbent.message:
-        case Carp(advbase=base, advskew=skew), Carp(advbase=other_base, advskew=other_skew):
-            return (base, skew) < (other_base, other_skew)
+        case Carp() as one, Carp() as other:
+            rank = carp_rank(one.demotion, one.advbase, one.advskew)
+            return (rank, mine) < (carp_rank(other.demotion, other.advbase, other.advskew), theirs)
         case _:
-            mine = (challenger.priority or 0, int(challenger.speaker.ip))
-            return mine > (incumbent.priority or 0, int(incumbent.speaker.ip))
+            return (challenger.priority or 0, mine) > (incumbent.priority or 0, theirs)
