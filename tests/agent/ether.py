@@ -10,7 +10,7 @@ from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.node import Node
 from vrrpwatch.agent.ports import Attachment, Change, Heard, Verdict
 from vrrpwatch.core.machine.settings import Advert
-from vrrpwatch.core.model import Instant, nanoseconds
+from vrrpwatch.core.model import NANOSECONDS, Instant, nanoseconds
 
 DELAY = nanoseconds(0.0002)
 
@@ -95,7 +95,7 @@ class Station:
 class Ether:
     """Carries adverts between stations after 0.2 ms; ``cut`` holds the interfaces that carry nothing."""
 
-    now: Instant = nanoseconds(1000)
+    now: Instant = 1000 * NANOSECONDS
     stations: list[Station] = field(default_factory=list)
     cut: set[str] = field(default_factory=set)
     under_way: list[tuple[Instant, int, Station, Heard]] = field(default_factory=list)

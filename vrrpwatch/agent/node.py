@@ -243,7 +243,7 @@ class Node:
         before = member.state
         member.state, effects = step(before, event, now)
         for effect in effects:
-            self._perform(member, effect, now)
+            self._perform(member, effect)
         self._arm(member)
         after = member.state
         if type(before) is type(after):
@@ -266,7 +266,7 @@ class Node:
             elif isinstance(before, Master) and isinstance(after, Backup) and isinstance(other.state, Master):
                 self._feed(other, StandBack(), now, f"{member.name} yielded")
 
-    def _perform(self, member: Member, effect: Effect, now: Instant) -> None:
+    def _perform(self, member: Member, effect: Effect) -> None:
         name = member.name
         match effect:
             case Send(advert):
