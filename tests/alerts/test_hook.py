@@ -11,10 +11,12 @@ import pytest
 
 from tests.alerts.news import at, finding
 from tests.alerts.receiver import until
+from vrrpwatch.alerts import programs
 from vrrpwatch.alerts.alert import Alert, of_finding
+from vrrpwatch.alerts.programs import ENVIRONMENT
 from vrrpwatch.alerts.settings import Hook
 from vrrpwatch.alerts.sinks.base import Retry, SinkError
-from vrrpwatch.alerts.sinks.hook import ENVIRONMENT, HookSender, identity
+from vrrpwatch.alerts.sinks.hook import HookSender, identity
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changing the user needs root")
 
@@ -125,6 +127,7 @@ def test_a_user_that_cannot_be_is_said_at_the_start(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SinkError, match="sink h: there is no user 'no-such-user'"):
         HookSender(settings)
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    monkeypatch.setattr(programs, "_may_switch", lambda: False)
     with pytest.raises(SinkError, match="only root with all its rights can run programs as daemon; start as root"):
         HookSender(settings.model_copy(update={"user": "daemon"}))
     assert identity(settings.model_copy(update={"user": None})) is None

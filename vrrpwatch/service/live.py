@@ -318,8 +318,8 @@ class LiveRun:
         """Whom programs are to be run as by root, which nobody else could do."""
         if self._options.alerts is None or os.geteuid() != 0 or self._options.user is not None:
             return frozenset()
+        from vrrpwatch.alerts.programs import NOBODY
         from vrrpwatch.alerts.settings import Hook, load
-        from vrrpwatch.alerts.sinks.hook import NOBODY
 
         return frozenset(sink.user or NOBODY for sink in load(self._options.alerts).sink if isinstance(sink, Hook))
 

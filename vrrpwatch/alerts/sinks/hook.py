@@ -1,33 +1,16 @@
 """Runs a program for each alert, with the payload on its standard input and without a shell."""
 
-import grp
 import os
-import pwd
 import signal
 import subprocess
 import threading
 from contextlib import suppress
-from pathlib import Path
-from typing import Final, NamedTuple
 
+from vrrpwatch.alerts import programs
 from vrrpwatch.alerts.alert import Alert, encode
+from vrrpwatch.alerts.programs import ENVIRONMENT, Identity
 from vrrpwatch.alerts.settings import Hook
 from vrrpwatch.alerts.sinks.base import Plain, Retry, SinkError
-
-# All that a program finds in its environment: nothing of ours, and nothing off the wire.
-ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-# Who runs hooks when root starts them and the settings name nobody.
-NOBODY: Final = "nobody"
-# CAP_SETGID and CAP_SETUID (linux/capability.h).
-_SWITCHING: Final = 1 << 6 | 1 << 7
-
-
-class Identity(NamedTuple):
-    """Whom a program runs as; ``groups`` are the supplementary ones."""
-
-    uid: int
-    gid: int
-    groups: tuple[int, ...]
 
 
 class HookSender(Plain):
@@ -87,34 +70,10 @@ class HookSender(Plain):
 
 def identity(settings: Hook) -> Identity | None:
     """Whom to become; ``None``: remain who we are.  Raises :class:`SinkError` for unknown names and lacking rights."""
-    root = os.geteuid() == 0
-    name = settings.user or (NOBODY if root else None)
-    if name is None:
-        if settings.group is not None:
-            raise _unfit(settings, "group is given without user; name both, or none")
-        return None
     try:
-        user = pwd.getpwnam(name)
-        gid = user.pw_gid if settings.group is None else grp.getgrnam(settings.group).gr_gid
-    except KeyError:
-        raise _unfit(settings, f"there is no user {name!a} or no group {settings.group!a}; correct the names") from None
-    if not root or not _may_switch():
-        if user.pw_uid != os.geteuid() or gid != os.getegid():
-            # Who had no hook at its start has given the right up.
-            do = "start again" if root else "start as root, or remove user and group"
-            raise _unfit(settings, f"only root with all its rights can run programs as {name}; {do}")
-        return None
-    return Identity(user.pw_uid, gid, tuple(os.getgrouplist(name, gid)))
-
-
-def _may_switch() -> bool:
-    status = Path("/proc/thread-self/status").read_text()
-    held = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
-    return int(held, 16) & _SWITCHING == _SWITCHING
-
-
-def _unfit(settings: Hook, text: str) -> SinkError:
-    return SinkError(f"sink {settings.name}: {text}")
+        return programs.identity(settings.user, settings.group)
+    except programs.IdentityError as error:
+        raise SinkError(f"sink {settings.name}: {error}") from None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
