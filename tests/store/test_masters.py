@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import update
 
 from tests.store.telling import KEY, A, B, clock, event, group, instant, news
-from vrrpwatch.core import mastership
 from vrrpwatch.core.news import News
 from vrrpwatch.store import masters
 from vrrpwatch.store.connecting import connect
@@ -59,7 +58,6 @@ def test_as_many_are_looked_up_as_an_engine_follows(url: str) -> None:
     """On 65 VLANs with 64 virtual routers each, for instance."""
     keys = [KEY._replace(segment=f"eth0/{vlan}", id=number) for vlan in range(1, 66) for number in range(1, 65)]
     keep(url, news(5, groups=tuple(group(key=key, last=4) for key in keys)))
-    assert masters.MAX_GROUPS == mastership.MAX_GROUPS
     assert last_masters(url, "north") == dict.fromkeys(keys, LastMaster(A, instant(4), 1.0))
 
 
