@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable
 from errno import EISDIR
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 # pydantic and tomllib take long to import: only where there is a file they are.
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class SettingsError(Exception):
     def __init__(self, lines: tuple[str, ...]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+
+class IrregularError(OSError):
+    """A folder, a pipe, a device: what is no regular file."""
 
 
 def load(path: str | Path, model: "type[Model]") -> "Model":
@@ -90,17 +94,23 @@ def _is_deep(text: str) -> bool:
     return any(piece.count(".") > MAX_PARTS for piece in re.split("[,{}=\n]", re.sub(r"\.{2,}", "", text)))
 
 
-def read_regular(path: str | Path, most: int) -> bytes:
-    """A regular file of ``most`` bytes or fewer; raises :class:`OSError`, its ``strerror`` a reason, for all else."""
+def open_regular(path: str | Path) -> BinaryIO:
+    """A regular file to read; raises :class:`OSError`, its ``strerror`` a reason, for all else."""
     try:
         # A named pipe or a terminal in its place must not make the program wait for somebody at the other end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except ValueError:
         raise OSError(None, "no file can have this name") from None
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise OSError(None, os.strerror(EISDIR) if stat.S_ISDIR(mode) else "is no regular file")
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise IrregularError(None, os.strerror(EISDIR) if stat.S_ISDIR(mode) else "is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: str | Path, most: int) -> bytes:
+    """A regular file of ``most`` bytes or fewer; raises :class:`OSError`, its ``strerror`` a reason, for all else."""
+    with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise OSError(None, f"longer than {most} bytes")

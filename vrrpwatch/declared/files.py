@@ -1,13 +1,13 @@
 """Which files a declaration consists of: bounded reading of regular files, and wildcards without surprises."""
 
 import os
-import stat
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
 from vrrpwatch.declared.notes import DeclaredError
+from vrrpwatch.settings import IrregularError, open_regular
 from vrrpwatch.wire.text import safe_text
 
 # Real configurations of thousands of routers stay below a megabyte; /dev/zero and log files do not.
@@ -33,31 +33,20 @@ def read_lines(path: Path) -> Content:
     """
     shown = safe_text(str(path))
     try:
-        # Opening a FIFO or a terminal would wait for somebody at its other end.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except (OSError, ValueError) as error:
-        raise DeclaredError(f"{shown}: {_reason(error)}") from None
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise DeclaredError(f"{shown}: is no regular file: give the configuration file itself")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
+        with open_regular(path) as file:
+            executable = bool(os.fstat(file.fileno()).st_mode & 0o111)
             data = file.read(MAX_FILE_BYTES + 1)
+    except IrregularError:
+        raise DeclaredError(f"{shown}: is no regular file: give the configuration file itself") from None
     except OSError as error:
-        raise DeclaredError(f"{shown}: {_reason(error)}") from None
-    finally:
-        os.close(descriptor)
+        raise DeclaredError(f"{shown}: {error.strerror or 'cannot be read'}") from None
     if len(data) > MAX_FILE_BYTES:
         raise DeclaredError(f"{shown}: is larger than {MAX_FILE_BYTES >> 20} MiB, which no configuration is")
     text = data.decode("utf-8", "surrogateescape")
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return Content(tuple(line.rstrip("\r") for line in lines), bool(mode & 0o111))
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror or "cannot be read") if isinstance(error, OSError) else "is no file name"
+    return Content(tuple(line.rstrip("\r") for line in lines), executable)
 
 
 def matching(folder: Path, pattern: str) -> Iterator[Path]:
