@@ -73,9 +73,9 @@ class Change(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a tracker has found out; ``number`` is what a file says, by which a weight is multiplied (else 1)."""
+    """What a tracker has found out; ``number`` is what a file says, by which a weight is multiplied (else ``None``)."""
 
     tracker: str
     good: bool
     detail: str
-    number: int = 1
+    number: int | None = None
