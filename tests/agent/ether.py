@@ -63,7 +63,7 @@ class Station:
     def states(self) -> dict[str, str]:
         return {name: member.role for name, member in self.node.members.items()}
 
-    def judged(self, tracker: str, good: bool, number: int = 1) -> None:
+    def judged(self, tracker: str, good: bool, number: int | None = None) -> None:
         self.node.judge(Verdict(tracker, good, "said by a test", number), self.ether.now)
 
     # The wire.

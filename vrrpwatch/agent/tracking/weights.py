@@ -62,14 +62,16 @@ def _serves(tracked: Tracked, verdict: Verdict | None) -> bool:
 
 
 def _product(tracked: Tracked, number: int) -> int:
-    return -tracked.weight * number if tracked.reverse else tracked.weight * number
+    product: int = tracked.weight * number
+    return -product if tracked.reverse else product
 
 
 def _change(tracked: Tracked, verdict: Verdict | None) -> int:
     """What is added to the priority."""
     if verdict is not None and verdict.number is not None:
         return _product(tracked, verdict.number)
-    return tracked.weight if _serves(tracked, verdict) is (tracked.weight > 0) else 0
+    weight: int = tracked.weight
+    return weight if _serves(tracked, verdict) is (weight > 0) else 0
 
 
 def _loss(tracked: Tracked, verdict: Verdict | None) -> int:
