@@ -11,6 +11,7 @@ from vrrpwatch.agent.node import Node
 from vrrpwatch.agent.ports import Attachment, Change, Heard, Verdict
 from vrrpwatch.core.machine.settings import Advert
 from vrrpwatch.core.model import NANOSECONDS, Instant, nanoseconds
+from vrrpwatch.wire.values import IPAddress
 
 DELAY = nanoseconds(0.0002)
 
@@ -22,6 +23,31 @@ def router(name: str, priority: int = 100, **given: Any) -> dict[str, Any]:
 
 def settings(*routers: dict[str, Any], **given: Any) -> AgentSettings:
     return AgentSettings.model_validate({"version": 1, "router": list(routers), **given})
+
+
+@dataclass(slots=True)
+class Handing:
+    """Writes down what a node hands over."""
+
+    done: list[tuple[str, str]] = field(default_factory=list)
+
+    def guide(self, router: str, master: IPAddress) -> None:
+        self.done.append(("guide", f"{router} {master}"))
+
+    def relieved(self, router: str) -> None:
+        self.done.append(("relieved", router))
+
+    def forget(self, router: str) -> None:
+        self.done.append(("forget", router))
+
+    def linger(self, router: str) -> None:
+        self.done.append(("linger", router))
+
+    def release(self, router: str) -> None:
+        self.done.append(("release", router))
+
+    def resume(self, router: str) -> None:
+        self.done.append(("resume", router))
 
 
 @dataclass(slots=True)
@@ -37,10 +63,11 @@ class Station:
     joined: set[str] = field(default_factory=set)
     said: list[tuple[float, str, Advert]] = field(default_factory=list)
     announced: list[tuple[float, str]] = field(default_factory=list)
+    handing: Handing = field(default_factory=Handing)
     dead: bool = False
 
     def __post_init__(self) -> None:
-        self.node = Node(self.config, self, self, self.changes.append, self.ether.now)
+        self.node = Node(self.config, self, self, self.handing, self.changes.append, self.ether.now)
 
     @property
     def source(self) -> str:

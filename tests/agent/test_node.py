@@ -72,8 +72,11 @@ def test_a_drained_master_goes_on_until_it_is_relieved() -> None:
     assert alpha.said[-1][2] == VrrpAdvert(1, 1.0)
     assert (alpha.held, beta.held) == ({"web"}, set())
     ether.run(2)
-    assert (alpha.held, beta.held) == (set(), {"web"})
-    assert alpha.said[-1][2].priority == 1, "it never resigned"
+    assert (alpha.held, beta.held) == ({"web"}, {"web"}), "it lingers until its handover ends"
+    assert alpha.handing.done[-1] == ("linger", "web")
+    assert [one for one in beta.handing.done if one[0] != "resume"][-1] == ("relieved", "web")
+    assert ("guide", "web 192.0.2.1") in beta.handing.done
+    assert alpha.said[-1][2] == VrrpAdvert(1, 1.0), "it never resigned"
     assert (alpha.states(), alpha.node.members["web"].rank) == ({"web": "backup"}, 1)
     beta.dead = True
     ether.run(5)
@@ -194,7 +197,19 @@ def test_a_sync_group_is_drained_as_one() -> None:
     ether, alpha, beta = synced(150, 100)
     alpha.node.drain(["in"], ether.now)
     ether.run(10)
-    assert (alpha.held, beta.held) == (set(), {"in", "out"})
+    assert beta.held == {"in", "out"}
+    assert {one for one in alpha.handing.done if one[0] == "linger"} == {("linger", "in"), ("linger", "out")}
+
+
+def test_a_drained_master_that_dies_is_not_waited_for() -> None:
+    ether, alpha, beta = pair()
+    alpha.node.drain(["web"], ether.now)
+    ether.run(1.2)
+    alpha.dead = True
+    ether.run(5)
+    assert beta.held == {"web"}
+    assert ("forget", "web") in beta.handing.done
+    assert ("relieved", "web") not in beta.handing.done
 
 
 def test_what_a_reload_does_not_change_runs_on() -> None:

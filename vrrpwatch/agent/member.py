@@ -9,7 +9,7 @@ from vrrpwatch.agent.tracking.weights import demotion, faults, priority
 from vrrpwatch.core.machine.settings import CarpSettings, VrrpSettings
 from vrrpwatch.core.machine.step import deadline
 from vrrpwatch.core.machine.values import Backup, Initialize, Master, State
-from vrrpwatch.core.model import Instant
+from vrrpwatch.core.model import Instant, Seconds
 from vrrpwatch.wire.values import IPAddress
 
 # What a drained router advertises: below everybody who is not drained too.
@@ -77,6 +77,13 @@ class Member:
     @property
     def due(self) -> Instant | None:
         return None if self.state is None else deadline(self.state)
+
+    @property
+    def interval(self) -> Seconds:
+        """The master's Advertisement_Interval, its own where it is the master."""
+        if isinstance(self.state, Backup):
+            return self.state.master_interval
+        return 0.0 if self.state is None else self.state.settings.interval
 
     @property
     def rank(self) -> int:

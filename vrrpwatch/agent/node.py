@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from vrrpwatch.agent.announcing import announcements
 from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.config.routers import CarpRouter
+from vrrpwatch.agent.handing.relief import Relief
 from vrrpwatch.agent.member import Member, heeded
-from vrrpwatch.agent.ports import Attachment, Change, Heard, Holdings, RouterState, Verdict, Wire
+from vrrpwatch.agent.ports import Attachment, Change, Handover, Heard, Holdings, RouterState, Verdict, Wire
 from vrrpwatch.core.machine.step import step
 from vrrpwatch.core.machine.values import (
     AcquireAddresses,
@@ -43,9 +44,16 @@ class Node:
     """The routers of one settings file.  ``changed`` is told of every change of a router's or sync group's state."""
 
     def __init__(
-        self, settings: AgentSettings, wire: Wire, holdings: Holdings, changed: Callable[[Change], None], now: Instant
+        self,
+        settings: AgentSettings,
+        wire: Wire,
+        holdings: Holdings,
+        handover: Handover,
+        changed: Callable[[Change], None],
+        now: Instant,
     ) -> None:
-        self._wire, self._holdings, self._changed = wire, holdings, changed
+        self._wire, self._holdings, self._handover, self._changed = wire, holdings, handover, changed
+        self._relief = Relief(handover, settings.agent.handover)
         self._verdicts: dict[str, Verdict] = {}
         self._started = False
         self.members: dict[str, Member] = {}
@@ -100,6 +108,7 @@ class Node:
                 member.master = heard.source
             elif member.master is None:
                 member.master = heard.source
+            self._relief.foresee(member, heard, now)
         self._flush(now)
 
     def judge(self, verdict: Verdict, now: Instant) -> None:
@@ -191,7 +200,7 @@ class Node:
         roles = {self.members[name].role for name in self._syncs[sync]}
         for state in ("fault", "stop"):
             if state in roles:
-                return state  # type: ignore[return-value]  # one of the words above
+                return state
         return "master" if roles == {"master"} else "backup"
 
     # How it works.
@@ -242,14 +251,16 @@ class Node:
             return
         before = member.state
         member.state, effects = step(before, event, now)
-        for effect in effects:
-            self._perform(member, effect)
-        self._arm(member)
         after = member.state
+        lingers = self._relief.lingers(member, event)
+        for effect in effects:
+            self._perform(member, effect, lingers)
+        self._arm(member)
         if type(before) is type(after):
             return
         member.why = why
         if isinstance(after, Master):
+            self._relief.relieve(member, now)
             member.wants = False
             member.master = after.settings.address
             self._takeovers += 1
@@ -266,14 +277,18 @@ class Node:
             elif isinstance(before, Master) and isinstance(after, Backup) and isinstance(other.state, Master):
                 self._feed(other, StandBack(), now, f"{member.name} yielded")
 
-    def _perform(self, member: Member, effect: Effect) -> None:
+    def _perform(self, member: Member, effect: Effect, lingers: bool) -> None:
         name = member.name
         match effect:
             case Send(advert):
                 self._wire.send(name, advert)
             case AcquireAddresses():
+                self._handover.resume(name)
                 self._holdings.acquire(name)
+            case ReleaseAddresses() if lingers:
+                self._handover.linger(name)
             case ReleaseAddresses():
+                self._handover.release(name)
                 self._holdings.release(name)
             case Announce():
                 self._wire.announce(name)

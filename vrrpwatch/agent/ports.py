@@ -60,6 +60,28 @@ class Holdings(Protocol):
     def release(self, router: str) -> None: ...
 
 
+class Handover(Protocol):
+    """What lets connections outlive a planned change of masters; no call blocks, and each may be made at any time."""
+
+    def guide(self, router: str, master: IPAddress) -> None:
+        """``master``, which is about to be relieved by this host, is to get what belongs to its connections."""
+
+    def relieved(self, router: str) -> None:
+        """This host has just relieved it: guiding ends some seconds from now."""
+
+    def forget(self, router: str) -> None:
+        """Nobody is about to be relieved, or the old master is gone: guiding ends now."""
+
+    def linger(self, router: str) -> None:
+        """This host was relieved: it keeps the addresses for some seconds, and tells nobody about them."""
+
+    def release(self, router: str) -> None:
+        """It is not to keep them any longer, if it does."""
+
+    def resume(self, router: str) -> None:
+        """It has become master again while it kept them."""
+
+
 class Change(NamedTuple):
     """A router or, with ``kind`` GROUP, a sync group is in another state; ``why`` is a line for people."""
 
