@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from vrrpwatch.firewall.guardian_state import Folder, wait_for
-from vrrpwatch.firewall.running_tools import ENVIRONMENT, RulesError, installed
+from vrrpwatch.firewall.running_tools import RulesError
+from vrrpwatch.firewall.tools import ENVIRONMENT, installed
 
 # Seconds; a busy host takes some to start Python.
 READY: Final = 20.0

@@ -1,16 +1,13 @@
-"""Runs the tools that a scratch namespace takes: fed from memory, with a time limit, without the caller's settings."""
+"""Runs the tools that a scratch namespace takes, and says in a line why one of them fails."""
 
-import os
-import shutil
-import subprocess
 from typing import Final
+
+from vrrpwatch.firewall.tools import ENVIRONMENT, FailedError, MissingError, call
 
 # Seconds; rules for 1,000 groups and a thousand veth pairs take about ten at most.
 TIMEOUT: Final = 120
-# These are where an ordinary user's path does not lead.
-PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 # Whoever is no real root cannot write to iptables' own lock, and nobody else works in this namespace.
-_ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C", "XTABLES_LOCKFILE": "/dev/null"}
+_ENVIRONMENT: Final = {**ENVIRONMENT, "XTABLES_LOCKFILE": "/dev/null"}
 
 
 class ReplayError(Exception):
@@ -19,22 +16,9 @@ class ReplayError(Exception):
 
 def run(command: tuple[str, ...], text: str) -> None:
     """Raises :class:`ReplayError` with the program's first words where it does not succeed."""
-    line = " ".join(command)
-    program = shutil.which(command[0], path=PATH)
-    if program is None:
-        raise ReplayError(f"{command[0]} is not installed")
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed argument list, no shell
-            (program, *command[1:]),
-            input=text.encode(),
-            capture_output=True,
-            timeout=TIMEOUT,
-            check=False,
-            env=_ENVIRONMENT,
-            cwd="/",
-        )
-    except subprocess.TimeoutExpired:
-        raise ReplayError(f"{line}: no end within {TIMEOUT} s") from None
-    if done.returncode:
-        words = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-        raise ReplayError(f"{line}: {words[0] if words else f'exit status {done.returncode}'}")
+        call(command, text, TIMEOUT, _ENVIRONMENT)
+    except MissingError:
+        raise ReplayError(f"{command[0]} is not installed") from None
+    except FailedError as error:
+        raise ReplayError(f"{' '.join(command)}: {error}") from None

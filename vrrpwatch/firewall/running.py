@@ -17,11 +17,11 @@ from vrrpwatch.firewall.running_tools import (
     Place,
     RulesError,
     XTool,
-    installed,
     run,
     tool_of,
 )
 from vrrpwatch.firewall.running_xtables import BUILTIN, EMPTY, TABLE_LINE, Saved, change, read, read_saved
+from vrrpwatch.firewall.tools import installed
 
 # The kernel's list of tables that iptables-legacy has: asking the program itself would make one.
 _LEGACY: Final[dict[XTool, str]] = {"iptables": "ip_tables_names", "ip6tables": "ip6_tables_names"}
