@@ -1,4 +1,4 @@
-"""Hosts with sync groups, trackers and drains under random troubles: once these end, every group has one whole master."""
+"""Hosts with sync groups, trackers and drains under random troubles: once these end, each group has one master."""
 
 from random import Random
 from typing import Any
@@ -12,9 +12,9 @@ CHECK = {"name": "check", "type": "tcp", "host": "127.0.0.1", "port": 80}
 
 
 def carp(advskew: int) -> dict[str, Any]:
-    made = router("carp", interface="eth3", protocol="carp", advskew=advskew, passphrase_file="secret")
+    made = router("carp", interface="eth3", protocol="carp", advskew=advskew)
     del made["priority"]
-    return made
+    return made | {"passphrase_file": "passphrase"}
 
 
 def hosts(random: Random, ether: Ether) -> list[Station]:
