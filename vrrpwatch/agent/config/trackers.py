@@ -20,7 +20,11 @@ from vrrpwatch.core.fields import Address, Name, Table
 
 
 class _Tracker(Table):
-    """What all kinds have: a name, and how many results in a row make it good (``rise``) or bad (``fall``)."""
+    """What all kinds have: a name, and how many results in a row make it good (``rise``) or bad (``fall``).
+
+    The first result decides alone.  What is told by the kernel or by a router, and not polled, gives a result when it
+    changes, and another each second while that differs from the verdict.
+    """
 
     name: Label
     rise: whole(1, 1_000) = 1  # type: ignore[valid-type]
@@ -134,17 +138,8 @@ class RouterTracker(_Tracker):
     state: Literal["master", "backup", "running"] = "master"
 
 
-Tracker = (
-    LinkTracker
-    | AddressTracker
-    | RouteTracker
-    | ProcessTracker
-    | ScriptTracker
-    | FileTracker
-    | TcpTracker
-    | HttpTracker
-    | HaproxyTracker
-    | UnitTracker
-    | RouterTracker
-)
+# What is told by others, and what has to be asked for again and again.
+Told = LinkTracker | AddressTracker | RouteTracker | RouterTracker
+Polled = ProcessTracker | ScriptTracker | FileTracker | TcpTracker | HttpTracker | HaproxyTracker | UnitTracker
+Tracker = Told | Polled
 AnyTracker = Annotated[Tracker, Field(discriminator="type")]
