@@ -26,11 +26,11 @@ class RealCheck(Table):
     type: Literal["tcp", "http"] = "tcp"
     port: Port | None = None
     path: Annotated[str, Field(max_length=2048, pattern=r"^/[!-~]*$")] = "/"
-    status: whole(100, 599) = 200  # type: ignore[valid-type]
+    status: Annotated[int, whole(100, 599)] = 200
     interval: Period = 2.0
     timeout: Timeout = 3.0
-    rise: whole(1, 1_000) = 1  # type: ignore[valid-type]
-    fall: whole(1, 1_000) = 2  # type: ignore[valid-type]
+    rise: Annotated[int, whole(1, 1_000)] = 1
+    fall: Annotated[int, whole(1, 1_000)] = 2
 
 
 class RealServer(Table):
@@ -38,7 +38,7 @@ class RealServer(Table):
 
     address: Address
     port: Port | None = None
-    weight: whole(0, 65_535) = 1  # type: ignore[valid-type]
+    weight: Annotated[int, whole(0, 65_535)] = 1
     method: Literal["nat", "direct", "tunnel"] = "direct"
     check: RealCheck | None = RealCheck()
 
@@ -50,7 +50,7 @@ class VirtualServer(Table):
     port: Port
     protocol: Literal["tcp", "udp"] = "tcp"
     scheduler: Annotated[str, Field(pattern=r"^[a-z]{1,15}$")] = "wlc"
-    persistence: whole(0, 86_400) = 0  # type: ignore[valid-type]
+    persistence: Annotated[int, whole(0, 86_400)] = 0
     real: Annotated[tuple[RealServer, ...], Field(max_length=1_000), filled]
 
     @model_validator(mode="after")
@@ -70,7 +70,7 @@ class IpvsSync(Table):
     """The kernel's connection synchronisation: master or backup daemon, as ``follows`` of the table above says."""
 
     interface: Device
-    id: whole(0, 255) = 0  # type: ignore[valid-type]
+    id: Annotated[int, whole(0, 255)] = 0
 
 
 class Ipvs(Table):

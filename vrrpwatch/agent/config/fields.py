@@ -76,8 +76,8 @@ def _secret(value: object, info: ValidationInfo) -> bytes:
 
 
 def whole(least: int, most: int) -> Any:
-    """An integer from ``least`` to ``most``; no text or float passes for one."""
-    return Annotated[int, Field(strict=True, ge=least, le=most)]
+    """What makes a field an integer from ``least`` to ``most``; no text or float passes for one."""
+    return Field(strict=True, ge=least, le=most)
 
 
 # What stands in notify lines, logs and JSON: nothing that a careless script could take for more.

@@ -54,8 +54,8 @@ class VirtualRoute(Table):
     via: Address | None = None
     interface: Device | None = None
     source: Address | None = None
-    table: whole(1, 2**32 - 1) = 254  # type: ignore[valid-type]  # a range, for pydantic
-    metric: whole(0, 2**32 - 1) | None = None  # type: ignore[valid-type]
+    table: Annotated[int, whole(1, 2**32 - 1)] = 254
+    metric: Annotated[int, whole(0, 2**32 - 1)] | None = None
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> Self:
@@ -72,8 +72,8 @@ class VirtualRule(Table):
 
     source: Annotated[NetworkAddress | None, Field(alias="from")] = None
     to: NetworkAddress | None = None
-    table: whole(1, 2**32 - 1)  # type: ignore[valid-type]
-    priority: whole(1, 32_765)  # type: ignore[valid-type]
+    table: Annotated[int, whole(1, 2**32 - 1)]
+    priority: Annotated[int, whole(1, 32_765)]
 
     @model_validator(mode="after")
     def _selects_something(self) -> Self:
@@ -89,7 +89,7 @@ class Announcing(Table):
     ``refresh`` seconds while master (0: never).
     """
 
-    repeat: whole(1, 100) = 5  # type: ignore[valid-type]
+    repeat: Annotated[int, whole(1, 100)] = 5
     delay: Delay = 5.0
     refresh: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
 
@@ -116,7 +116,7 @@ class Tracked(Table):
     """
 
     name: Label
-    weight: whole(-253, 253) = 0  # type: ignore[valid-type]
+    weight: Annotated[int, whole(-253, 253)] = 0
     reverse: bool = False
 
 
@@ -124,7 +124,7 @@ class VrrpAuth(Table):
     """VRRPv2's two kinds of authentication (RFC 2338), and the HMAC trailer of keepalived 2.4 (both versions)."""
 
     type: Literal["simple", "ah", "hmac"]
-    key_id: whole(0, 255) = 0  # type: ignore[valid-type]
+    key_id: Annotated[int, whole(0, 255)] = 0
     secret_file: SecretFile
 
     @field_validator("secret_file", mode="after")
@@ -145,7 +145,7 @@ class _Router(Table):
 
     name: Label
     interface: Device
-    id: whole(1, 255)  # type: ignore[valid-type]
+    id: Annotated[int, whole(1, 255)]
     addresses: Annotated[tuple[AddressTable, ...], Field(max_length=MAX_ADDRESSES), filled, unique]
     routes: Annotated[tuple[VirtualRoute, ...], Field(max_length=1_000), unique] = ()
     rules: Annotated[tuple[VirtualRule, ...], Field(max_length=1_000), unique] = ()
@@ -190,7 +190,7 @@ class VrrpRouter(_Router):
 
     protocol: Literal["vrrp"] = "vrrp"
     version: Literal[2, 3] = 3
-    priority: whole(1, 255) = 100  # type: ignore[valid-type]
+    priority: Annotated[int, whole(1, 255)] = 100
     interval: Annotated[float, Field(ge=0.01, le=255, allow_inf_nan=False)] = 1.0
     checksum: Literal["pseudo-header", "plain"] = "pseudo-header"
     answers: bool | None = None
@@ -236,8 +236,8 @@ class CarpRouter(_Router):
     """A CARP host; ``demoted_by`` is how trackers' demotion is told: as OpenBSD does, or as FreeBSD and ucarp do."""
 
     protocol: Literal["carp"]
-    advbase: whole(0, 254) = 1  # type: ignore[valid-type]
-    advskew: whole(0, 254) = 0  # type: ignore[valid-type]
+    advbase: Annotated[int, whole(0, 254)] = 1
+    advskew: Annotated[int, whole(0, 254)] = 0
     demoted_by: Literal["counter", "advskew"] = "advskew"
     passphrase_file: SecretFile
 

@@ -27,8 +27,8 @@ class _Tracker(Table):
     """
 
     name: Label
-    rise: whole(1, 1_000) = 1  # type: ignore[valid-type]
-    fall: whole(1, 1_000) = 1  # type: ignore[valid-type]
+    rise: Annotated[int, whole(1, 1_000)] = 1
+    fall: Annotated[int, whole(1, 1_000)] = 1
 
 
 class _Polled(_Tracker):
@@ -60,7 +60,7 @@ class RouteTracker(_Tracker):
     to: NetworkAddress
     via: Address | None = None
     interface: Device | None = None
-    table: whole(1, 2**32 - 1) = 254  # type: ignore[valid-type]
+    table: Annotated[int, whole(1, 2**32 - 1)] = 254
 
 
 class ProcessTracker(_Polled):
@@ -68,7 +68,7 @@ class ProcessTracker(_Polled):
 
     type: Literal["process"]
     process: Name
-    count: whole(1, 10_000) = 1  # type: ignore[valid-type]
+    count: Annotated[int, whole(1, 10_000)] = 1
 
 
 class ScriptTracker(_Polled):
@@ -103,7 +103,7 @@ class HttpTracker(_Polled):
 
     type: Literal["http"]
     url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[!-~]+$")]
-    status: whole(100, 599) = 200  # type: ignore[valid-type]
+    status: Annotated[int, whole(100, 599)] = 200
     contains: Annotated[str, Field(max_length=1024)] | None = None
     verify: bool = True
 
@@ -114,7 +114,7 @@ class HaproxyTracker(_Polled):
     type: Literal["haproxy"]
     socket: AbsolutePath
     backend: Name | None = None
-    servers: whole(1, 100_000) = 1  # type: ignore[valid-type]
+    servers: Annotated[int, whole(1, 100_000)] = 1
 
     @model_validator(mode="after")
     def _counts_in_a_backend(self) -> Self:

@@ -3,17 +3,22 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from vrrpwatch.agent.handing.rules import guide, guide_table, quiet, quiet_table, without
+from vrrpwatch.agent.launcher import Ending, Program
 from vrrpwatch.agent.ports import Attachment, Holdings
+from vrrpwatch.core.model import Seconds
 from vrrpwatch.wire.values import IPAddress
 
 # nft takes some milliseconds; what takes longer has hung.
 TIMEOUT = 5.0
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _GUIDED, _QUIET = ("ip", "ip6"), ("arp", "ip6")
+
+
+Run = Callable[[Program], Awaitable[Ending]]
 
 
 class Place(NamedTuple):
@@ -26,13 +31,13 @@ class Place(NamedTuple):
 
 
 class Handover:
-    """A :class:`~vrrpwatch.agent.ports.Handover` over nft(8); without it there is none, and ``told`` hears that once.
+    """A :class:`~vrrpwatch.agent.ports.Handover` over nft(8), which ``run`` runs; without it there is none.
 
     Calls return at once; what they ask for is done in order, within some milliseconds.
     """
 
-    def __init__(self, holdings: Holdings, seconds: float, told: Callable[[str], None]) -> None:
-        self._holdings, self._seconds, self._told = holdings, seconds, told
+    def __init__(self, holdings: Holdings, run: Run, seconds: Seconds, told: Callable[[str], None]) -> None:
+        self._holdings, self._run, self._seconds, self._told = holdings, run, seconds, told
         self._program = shutil.which("nft", path=_PATH)
         self._places: dict[str, Place] = {}
         self._guided: dict[str, IPAddress] = {}
@@ -122,33 +127,8 @@ class Handover:
     async def _load(self, text: str) -> None:
         if self._program is None:
             return
-        reason = await load(self._program, text)
-        if reason is not None and not self._complained:
+        ending = await self._run(Program((self._program, text), None, TIMEOUT, explain=True))
+        if ending.status != 0 and not self._complained:
             self._complained = True
+            reason = next(iter(ending.said.strip().splitlines()), ending.trouble)
             self._told(f"no handover of connections: nft: {reason}")
-
-
-async def load(program: str, text: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """Has nft load ``text``; ``None`` when it did, otherwise the first line of why not."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            "-f",
-            "-",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment or {"PATH": _PATH, "LC_ALL": "C"},
-        )
-    except OSError as error:
-        return error.strerror or str(error)
-    try:
-        _, errors = await asyncio.wait_for(process.communicate(text.encode()), TIMEOUT)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return f"no end after {TIMEOUT:g} s"
-    if process.returncode:
-        words = errors.decode(errors="replace").strip().splitlines()
-        return words[0] if words else f"exit status {process.returncode}"
-    return None
