@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 # Who runs programs when root starts them and the settings name nobody.
 NOBODY: Final = "nobody"
-# CAP_SETGID and CAP_SETUID (linux/capability.h).
-_SWITCHING: Final = 1 << 6 | 1 << 7
+# CAP_KILL, to end it, CAP_SETGID and CAP_SETUID (linux/capability.h).
+_SWITCHING: Final = 1 << 5 | 1 << 6 | 1 << 7
 
 
 class Identity(NamedTuple):
@@ -53,7 +53,7 @@ def identity(user: str | None, group: str | None = None) -> Identity | None:
 
 
 def _may_switch() -> bool:
-    """Whether the kernel lets us become somebody else, root or not."""
+    """Whether the kernel lets us become somebody else and end what that one runs, root or not."""
     status = Path("/proc/thread-self/status").read_text()
     held = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
     return int(held, 16) & _SWITCHING == _SWITCHING
