@@ -37,7 +37,7 @@ class Running(Table):
 
     ``listen`` is how long it listens before it speaks, in seconds: unset, as long as its slowest router waits for a
     master; 0 does not listen.  ``audit`` has the program's own sniffer watch it.  ``alerts`` is an alert settings file.
-    ``drain_wait`` is how long a drained master waits for somebody to take over.  ``handover`` is when the connections of
+    ``drain_wait`` is how long a drained master waits to be relieved.  ``handover`` is when the connections of
     a relieved master are left to it for ``handover_time`` seconds: when it was drained, whenever one that lives is
     relieved (only where all hosts run this agent), or never.  ``state`` remembers what it has configured on this host,
     for the next start after a crash.
