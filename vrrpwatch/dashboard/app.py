@@ -1,4 +1,4 @@
-"""The dashboard itself: pages around one view, refreshed four times a second, and what the keys do."""
+"""The dashboard itself: pages around one view, refreshed four times a second, and what keys do to the screen."""
 
 import asyncio
 import re
@@ -9,7 +9,7 @@ from threading import current_thread, main_thread
 from typing import ClassVar, Final
 
 from textual import on
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
@@ -28,18 +28,18 @@ from vrrpwatch.dashboard.feed import Feed, sentence
 from vrrpwatch.dashboard.findings import FindingsPage
 from vrrpwatch.dashboard.group import GroupPage
 from vrrpwatch.dashboard.groups import GroupsPage
-from vrrpwatch.dashboard.keys import PAGES, SECTIONS, bound
+from vrrpwatch.dashboard.keys import SECTIONS, bound
 from vrrpwatch.dashboard.marks import Marks, subject_of
 from vrrpwatch.dashboard.mask import Mask
 from vrrpwatch.dashboard.members import MembersPage
 from vrrpwatch.dashboard.multicast import MulticastPage
 from vrrpwatch.dashboard.notices import Notices
-from vrrpwatch.dashboard.page import OpenGroup, OpenPage, Page
+from vrrpwatch.dashboard.page import Page
 from vrrpwatch.dashboard.paint import width_of
 from vrrpwatch.dashboard.pictures import write_picture
 from vrrpwatch.dashboard.rules import RulesPage
-from vrrpwatch.dashboard.steering import Steering
 from vrrpwatch.dashboard.themes import NAMES, NO_COLOUR, THEMES, Palette, suitable
+from vrrpwatch.dashboard.turning import Turning
 from vrrpwatch.service.silences import NONE
 from vrrpwatch.wire.text import safe_text
 
@@ -55,7 +55,7 @@ class Pages(Screen[None]):
     ]
 
 
-class Dashboard(Steering, App[int]):
+class Dashboard(Turning):
     """Shows a view; everything it can do to the outside goes through ``keeper`` and ``player``."""
 
     CSS = """
@@ -170,17 +170,6 @@ class Dashboard(Steering, App[int]):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, 128 + number)
 
-    @property
-    def _current(self) -> str:
-        return self._base.query_one(ContentSwitcher).current or "groups"
-
-    @property
-    def _page(self) -> Page:
-        return self._base.query_one(f"#{self._current}", Page)
-
-    def _bar(self, name: str) -> Bar:
-        return self._base.query_one(f"#{name}", Bar)
-
     def _clock(self) -> Instant:
         return self._status.now
 
@@ -254,28 +243,12 @@ class Dashboard(Steering, App[int]):
             self._bar("scrub").show(scrub_line(self._player, self._events, width))
         self._bar("hints").show(hint_line(width, self._filtered(), self._player is not None))
 
-    def _filtered(self) -> str:
-        table = self._page.table
-        if table is None or not table.listing.filter:
-            return ""
-        # What someone looks for is as private as what is found.
-        text = "•••" if self._mask.on else safe_text(table.listing.filter, limit=30)
-        left = " …" if table.listing.unread else ""
-        return f"/{text}  {len(table.listing):,} of {table.listing.total:,}{left}"
-
     def _repaint(self, theme: Theme) -> None:
         self._palette = Palette(theme)
         for bar in self._base.query(Bar).results():
             bar.set_palette(self._palette)
         for page in self._base.query(Page).results():
             page.set_palette(self._palette)
-
-    def _open(self, name: str) -> None:
-        """Brings a page up and fills it, with what is now even if the screen is frozen."""
-        self._close_filter()
-        self._base.query_one(ContentSwitcher).current = name
-        self._page.enter()
-        self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
         """Fills the page that is up; what was frozen stays as it was, and only a group that was not is looked up."""
@@ -284,73 +257,6 @@ class Dashboard(Steering, App[int]):
             self._take(due=True)
         else:
             page.present(self._frozen)
-        self._frame()
-
-    @on(OpenGroup)
-    def _open_group(self, message: OpenGroup) -> None:
-        self._came_from.append(self._current)
-        self._base.query_one(GroupPage).open(message.key)
-        self._open("group")
-
-    @on(OpenPage)
-    def _open_page(self, message: OpenPage) -> None:
-        self._came_from.append(self._current)
-        self._open(message.page)
-        table = self._page.table
-        if message.filter and table is not None:
-            table.set_filter(self._mask.name(message.filter))
-
-    def action_page(self, name: str) -> None:
-        self._came_from.clear()
-        self._open(name)
-
-    def action_turn(self, by: int) -> None:
-        names = [name for name, _ in PAGES]
-        current = self._current if self._current in names else "groups"
-        self.action_page(names[(names.index(current) + by) % len(names)])
-
-    async def action_back(self) -> None:
-        table = self._page.table
-        if self._base.query_one("#filtering").display or (
-            table is not None and table.listing.filter and not self._came_from
-        ):
-            if table is not None:
-                table.set_filter("")
-            self._close_filter()
-        elif self._came_from:
-            if table is not None:
-                table.set_filter("")
-            self._open(self._came_from.pop())
-        self._frame()
-
-    def action_filter(self) -> None:
-        table = self._page.table
-        if table is None:
-            self.notify("this page has no rows to filter", markup=False)
-            return
-        line = self._base.query_one("#filter", Input)
-        line.password = self._mask.on
-        line.value = table.listing.filter
-        self._bar("hints").display = False
-        self._base.query_one("#filtering").display = True
-        line.focus()
-
-    def _close_filter(self) -> None:
-        line = self._base.query_one("#filtering")
-        if line.display:
-            line.display = False
-            self._bar("hints").display = True
-            self._page.enter()
-
-    @on(Input.Changed, "#filter")
-    def _filter_changed(self, event: Input.Changed) -> None:
-        table = self._page.table
-        if table is not None and self._base.query_one("#filtering").display:
-            table.set_filter(event.value)
-
-    @on(Input.Submitted, "#filter")
-    def _filter_kept(self) -> None:
-        self._close_filter()
         self._frame()
 
     def action_freeze(self) -> None:
