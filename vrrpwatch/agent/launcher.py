@@ -7,16 +7,12 @@ programs inherit, and outlives no agent: when that has gone, it kills what it ha
 
 import asyncio
 import json
-import os
-import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import vrrpwatch
+from vrrpwatch.agent.offspring import spawn
 from vrrpwatch.alerts.programs import Identity
 from vrrpwatch.core.model import Seconds
 
@@ -68,22 +64,7 @@ class Launcher:
                 await self._start()
 
     async def _start(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                process = subprocess.Popen(  # noqa: S603  # this interpreter, and a module of ours
-                    (sys.executable, "-P", "-m", _MODULE),
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    cwd="/",
-                    env={**os.environ, "PYTHONPATH": _import_path()},
-                    # An interrupt from the terminal is the agent's to deal with.
-                    start_new_session=True,
-                )
-            except OSError:
-                ours.close()
-                raise
-        ours.setblocking(False)
+        ours, process = spawn(_MODULE)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_MESSAGE)
         self._reading = asyncio.create_task(self._read(reader, self._writer, process))
 
@@ -147,8 +128,3 @@ class Launcher:
             await asyncio.sleep(_POLL)
         process.kill()
         process.wait()
-
-
-def _import_path() -> str:
-    root = str(Path(vrrpwatch.__file__).resolve().parent.parent)
-    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))

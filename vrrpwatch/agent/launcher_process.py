@@ -4,10 +4,8 @@ Messages are lines of JSON, ``{"run": N, …}`` and ``{"kill": N}``, answered by
 """
 
 import asyncio
-import ctypes
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -16,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vrrpwatch.agent.offspring import be_ordinary
 from vrrpwatch.alerts.programs import ENVIRONMENT
 
 # More wait for their turn: all routers may change their state at once, each with a hook.
@@ -26,8 +25,6 @@ _MAX_MESSAGE: Final = 2 * 1024 * 1024
 # What is read at once, and how often after the end: more than a pipe holds (pipe(7)).
 _CHUNK: Final = 65_536
 _LAST_CHUNKS: Final = 4
-# linux/prctl.h
-_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 
 @dataclass(slots=True)
@@ -171,16 +168,6 @@ def _kill_group(process: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def _be_ordinary() -> None:
-    """Sheds what programs would inherit of the agent: its place before all others, its rights, and deaf ears."""
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
-    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 async def serve(connection: socket.socket) -> None:
     """Runs what is asked for until nobody is at the other end."""
     reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_MAX_MESSAGE)
@@ -193,6 +180,6 @@ async def serve(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    _be_ordinary()
+    be_ordinary()
     with suppress(ConnectionError, KeyboardInterrupt):
         asyncio.run(serve(socket.socket(fileno=os.dup(0))))

@@ -1,0 +1,54 @@
+"""Processes of the agent's own: how they are started, tied to it by a socket, and what they shed of it."""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import vrrpwatch
+
+# linux/prctl.h
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+
+
+def spawn(module: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+    """Runs ``python -m module`` with a socket as its input, whose other end is returned; raises :class:`OSError`.
+
+    Either side learns of the other's end by the end of the stream.  It takes one or two milliseconds.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = subprocess.Popen(  # noqa: S603  # this interpreter, and a module of ours
+                (sys.executable, "-P", "-m", module),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": _import_path()},
+                # An interrupt from the terminal is the agent's to deal with.
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+    ours.setblocking(False)
+    return ours, process
+
+
+def be_ordinary() -> None:
+    """Sheds what programs would inherit of the agent: its place before all others, its rights, and deaf ears."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _import_path() -> str:
+    root = str(Path(vrrpwatch.__file__).resolve().parent.parent)
+    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
