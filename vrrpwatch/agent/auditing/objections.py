@@ -95,6 +95,7 @@ class _Heard:
         self._cures = Cures(survey.groups, survey.multicast)
         self._by_id: dict[tuple[str, int], list[GroupInfo]] = {}
         self._at: dict[tuple[str, IPAddress], list[tuple[GroupInfo, SpeakerInfo]]] = {}
+        self._holding: dict[tuple[str, IPAddress], list[GroupInfo]] = {}
         self._taken: dict[str, set[int]] = {}
         for info in survey.groups:
             place, number = info.key.segment, info.key.id
@@ -103,6 +104,8 @@ class _Heard:
                 self._taken.setdefault(place, set()).add(number)
                 for speaker in info.speakers:
                     self._at.setdefault((place, speaker.key.ip), []).append((info, speaker))
+                for address in info.addresses:
+                    self._holding.setdefault((place, address), []).append(info)
         for station in stations:
             self._taken.setdefault(station.attachment.interface, set()).add(station.config.id)
         self._found: dict[GroupKey, list[Finding]] = {}
@@ -124,7 +127,7 @@ class _Heard:
         for info in near:
             if info not in mine:
                 found += self._neighbours(station, info)
-        found += self._conflicts(station, mine)
+        found += self._conflicts(station, near)
         for one in found:
             yield Objection(one.rule, one.severity or SEVERITIES[one.rule], station.name, one.heard, one.remedy)
 
@@ -221,22 +224,30 @@ class _Heard:
                 severity = Severity.INFO if stray else finding.severity
                 yield Difference(finding.rule, finding.summary, _REMEDIES[finding.rule], severity)
 
-    def _conflicts(self, station: Station, groups: Sequence[GroupInfo]) -> Iterator[Difference]:
-        """Hosts that answer for a virtual address and never advertise."""
+    def _conflicts(self, station: Station, near: Sequence[GroupInfo]) -> Iterator[Difference]:
+        """Virtual addresses that others hold: groups with another id, and hosts that never advertise.
+
+        What is wrong with the groups ``near``, which have the router's own id, is told elsewhere.
+        """
         config, place = station.config, station.attachment.interface
-        held = virtual_macs(station.key) | self._own(station)
-        held |= {speaker.key.mac for info in groups for speaker in info.speakers if speaker.key.mac is not None}
-        for one in config.addresses:
-            if one.interface not in (None, config.interface):
-                # Of another segment it is not known whose cards the speakers have there.
-                continue
-            for mac in self._claims.get((place, one.address.ip), [])[:MAX_COMPARED]:
-                if mac not in held:
-                    yield Difference(
-                        "vip-conflict",
-                        f"{mac} on {place} answers for {one.address.ip} and advertises nothing",
-                        "remove the address from that host (or its proxy ARP for it), or take another one here",
-                    )
+        here = [one.address.ip for one in config.addresses if one.interface in (None, config.interface)]
+        known = virtual_macs(station.key) | self._own(station) | _cards(near)
+        for address in here:
+            others = [info for info in self._holding.get((place, address), []) if info not in near and info.speakers]
+            for info in others[:MAX_COMPARED]:
+                name = f"{title(info.key)} ({info.key.protocol.upper()})"
+                yield Difference(
+                    "vip-conflict",
+                    f"{named(_loudest(info)[0])} backs up {address} as {name}",
+                    f"set id = {info.key.id} if they are to be one router, or take another address here",
+                )
+            held = known | _cards(others)
+            for mac in [mac for mac in self._claims.get((place, address), []) if mac not in held][:MAX_COMPARED]:
+                yield Difference(
+                    "vip-conflict",
+                    f"{mac} on {place} answers for {address} and advertises nothing",
+                    "remove the address from that host (or its proxy ARP for it), or take another one here",
+                )
 
     def _free_id(self, station: Station) -> int:
         """The next id that nobody here uses; the router's own where all are taken."""
@@ -246,6 +257,15 @@ class _Heard:
 
 def _loudest(info: GroupInfo) -> list[SpeakerInfo]:
     return sorted(info.speakers, key=lambda speaker: -speaker.adverts)[:MAX_COMPARED]
+
+
+def _cards(groups: Iterable[GroupInfo]) -> set[Mac]:
+    """What the groups' members answer from."""
+    found: set[Mac] = set()
+    for info in groups:
+        found |= virtual_macs(info.key)
+        found.update(speaker.key.mac for speaker in info.speakers if speaker.key.mac is not None)
+    return found
 
 
 def _strangers(station: Station, info: GroupInfo) -> list[SpeakerInfo]:

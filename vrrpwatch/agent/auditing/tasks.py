@@ -45,8 +45,10 @@ def received() -> object:
     to both from a terminal and from systemd, and then the agent has yet to resign under its eyes.
     """
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        # Not ignored, which would be inherited by the hooks of alerts.
+        signal.signal(number, lambda *_: None)
     with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:  # noqa: PTH123 - no path to be computed
         score.write(_EXPENDABLE)
     with os.fdopen(int(sys.argv[1]), "rb") as file:

@@ -36,7 +36,8 @@ class Running(Table):
     """How the agent itself runs.
 
     ``listen`` is how long it listens before it speaks, in seconds: unset, as long as its slowest router waits for a
-    master; 0 does not listen.  ``audit`` has the program's own sniffer watch it.  ``alerts`` is an alert settings file.
+    master; 0 does not listen.  ``audit`` has the program's own sniffer watch it.  ``alerts`` is an alert settings file
+    for that, and ``policy`` a policy file, without which it knows who else may speak from ``peers`` only.
     ``drain_wait`` is how long a drained master waits to be relieved.  ``handover`` is when the connections of
     a relieved master are left to it for ``handover_time`` seconds: when it was drained, whenever one that lives is
     relieved (only where all hosts run this agent), or never.  ``state`` remembers what it has configured on this host,
@@ -49,6 +50,7 @@ class Running(Table):
     listen: Delay | None = None
     audit: bool = True
     alerts: AbsolutePath | None = None
+    policy: AbsolutePath | None = None
     realtime: bool = True
     lock_memory: bool = True
     drain_wait: Delay = 30.0
