@@ -127,7 +127,7 @@ def test_of_too_many_lines_the_newest_of_each_router_are_kept(path: Path) -> Non
             pipe.tell(change(name, "master"))
         pipe.tell(change("c", "master"))
         dropped = "nobody reads the lines, and {} that are out of date are dropped"
-        assert told[1:] == [f"{path}: {dropped.format(2)}", f"{path}: {dropped.format(1)}"]
+        assert told[1:] == [f"{path}: {dropped.format(3)}", f"{path}: {dropped.format(1)}"]
         reader = Reader(path)
         text = await reader.until('"c" MASTER 100\n')
         assert text.splitlines() == [

@@ -57,7 +57,7 @@ class Fifo:
 
     def _wait(self, change: Change) -> None:
         if len(self._waiting) >= self._most:
-            newest = {(one.kind, one.name): one for one in self._waiting}
+            newest = {(one.kind, one.name): one for one in (*self._waiting, change)}
             kept = [one for one in self._waiting if newest[one.kind, one.name] is one]
             # Names that are no more may be among them: then the oldest go.
             kept = kept[-(self._most - 1) :]
