@@ -135,7 +135,7 @@ def describe(
         adverts=record.adverts,
         first=record.first,
         last=record.last,
-        speakers=tuple(_describe_speaker(key, *known, witnesses) for known in record.speakers.items()),
+        speakers=tuple([_describe_speaker(key, *known, witnesses) for known in record.speakers.items()]),
         successor=successor(tracker, joined) if tracker is not None else None,
         listeners=listeners,
         timeline=_timeline(tracker, now) if tracker is not None else (),
@@ -169,7 +169,7 @@ def _describe_speaker(group: GroupKey, key: SpeakerKey, record: SpeakerRecord, w
 def _timeline(tracker: Tracker, now: Instant) -> tuple[Tenure, ...]:
     tenures = [Tenure(s.first, s.last, tuple(h.ip for h in s.holders)) for s in _closed(tracker.tenures, now)]
     return tuple(
-        sorted((*tenures, *_contests(_closed(tracker.contests, now))), key=lambda t: (t.first, len(t.holders)))
+        sorted((*tenures, *_contests(_closed(tracker.overlaps.contests, now))), key=lambda t: (t.first, len(t.holders)))
     )
 
 

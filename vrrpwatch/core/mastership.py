@@ -8,9 +8,9 @@ from vrrpwatch.core.frames import Loss
 from vrrpwatch.core.losses import Losses
 from vrrpwatch.core.model import Advert, Event, Evidence, GroupKey, Instant
 from vrrpwatch.core.neighbours import Neighbours
+from vrrpwatch.core.overlaps import Overlap
 from vrrpwatch.core.quietest import Quietest, patient
 from vrrpwatch.core.tracker import Tracker
-from vrrpwatch.core.voices import Overlap
 
 # Groups are named by forgeable fields: beyond this many, the one silent for longest is forgotten.
 MAX_GROUPS = 16_384

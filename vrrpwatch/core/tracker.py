@@ -6,7 +6,6 @@ a live interface gives what its recording gives.
 """
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
@@ -26,7 +25,8 @@ from vrrpwatch.core.model import (
     Seconds,
     SpeakerKey,
 )
-from vrrpwatch.core.voices import Overlap, Patience, Span, Voice
+from vrrpwatch.core.overlaps import Onlooker, Overlaps
+from vrrpwatch.core.voices import MAX_TENURES, Patience, Span, Voice
 
 # A timer that fires a little early has still timed out (FRR truncates its skew and is up to 7 ms early).
 TIMEOUT_TOLERANCE = 0.05
@@ -37,13 +37,9 @@ FLAPPING_WINDOW = 300 * NANOSECONDS
 MAX_VOICES = 64
 # Stretches of challengers that came and went while the master's fate was open; more is noise.
 MAX_STINTS = 64
-# Pairs of speakers that act as master at one time; beyond, only those with the group's master are followed.
-MAX_OVERLAPS = 64
-# Enough for a timeline; older tenures are dropped first.
-MAX_TENURES = 256
 
 
-class Audience(Protocol):
+class Audience(Onlooker, Protocol):
     """Who hears what the tracker decides."""
 
     def happened(self, event: Event) -> None: ...
@@ -53,10 +49,6 @@ class Audience(Protocol):
     ) -> None: ...
 
     def lost(self, group: GroupKey, at: Instant) -> None: ...
-
-    def contested(self, group: GroupKey, overlap: Overlap, *, fresh: bool) -> None: ...
-
-    def settled(self, group: GroupKey, since: Instant, until: Instant) -> None: ...
 
     def flapping(self, group: GroupKey, first: Instant, last: Instant, changes: tuple[Evidence, ...]) -> None: ...
 
@@ -73,16 +65,18 @@ class Tracker:
     audience: Audience
     voices: dict[SpeakerKey, Voice] = field(default_factory=dict)
     master: Voice | None = None
-    overlaps: dict[frozenset[SpeakerKey], Overlap] = field(default_factory=dict)
+    overlaps: Overlaps = field(init=False)
     first_heard: Instant = 0
     last_heard: Instant = 0
     tenures: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
-    contests: deque[Span] = field(default_factory=lambda: deque(maxlen=MAX_TENURES))
     _stints: list[Voice] = field(default_factory=list)
     # Silence counts from here, or not at all: what was missed before might have been anything.
     _deaf_until: Instant = 0
     _excused: bool = False
     _changes: deque[tuple[Instant, Evidence]] = field(default_factory=lambda: deque(maxlen=FLAPPING_CHANGES))
+
+    def __post_init__(self) -> None:
+        self.overlaps = Overlaps(self.key, self.audience)
 
     def hear(self, advert: Advert, first: Instant, last: Instant, began: Evidence, ended: Evidence) -> None:
         """One run (or a piece of one): ``advert`` was said from ``first`` to ``last``; :meth:`advance` came before."""
@@ -99,7 +93,7 @@ class Tracker:
             if (last, ended) > (voice.last, voice.last_evidence):
                 voice.last, voice.last_evidence = last, ended
             self.last_heard = max(self.last_heard, last)
-            self._check_overlaps(voice)
+            self.overlaps.check(voice)
         self._excused = False
 
     def prolong(self, advert: Advert, last: Instant, ended: Evidence) -> bool:
@@ -107,7 +101,7 @@ class Tracker:
         voice = self.voices.get(advert.speaker)
         if voice is None or voice.advert is not advert or voice.ended is not None or advert.resigns:
             return False
-        if self._excused or self.overlaps or self._stints:
+        if self._excused or self.overlaps.pairs or self._stints:
             return False
         if (last, ended) > (voice.last, voice.last_evidence):
             voice.last, voice.last_evidence = last, ended
@@ -164,23 +158,21 @@ class Tracker:
         self._deaf_until = min(self._deaf_until, now)
         self._stints.clear()
         for voice in self.voices.values():
-            self._drop_overlaps(voice)
+            self.overlaps.drop(voice)
 
     def state(self) -> GroupState:
-        if any(overlap.confirmed for overlap in self.overlaps.values()):
+        if self.overlaps.confirmed:
             return "contested"
         return "lost" if self.master is None or self.master.ended == "resigned" else "held"
 
     def _verdict_at(self, voice: Voice) -> Instant:
         """When silence decides on a speaker; a master that faces a better one has yielded once it misses a turn."""
-        if voice is self.master and (self.overlaps or self._stints) and self._is_outranked(voice):
+        if voice is self.master and (self.overlaps.pairs or self._stints) and self._is_outranked(voice):
             return min(voice.overdue, voice.deadline)
         return voice.deadline
 
     def _is_outranked(self, master: Voice) -> bool:
-        facing = (
-            voice for o in self._overlaps_of(master) if not o.confirmed for voice in o.pair if voice is not master
-        )
+        facing = (v for o in self.overlaps.of(master) if not o.confirmed for v in o.pair if v is not master)
         came = [stint for stint in self._stints if stint.since >= master.last]
         return any(outranks(rival.first_advert, master.advert) for rival in chain(facing, came))
 
@@ -232,12 +224,12 @@ class Tracker:
             voice.ended = "silent"
             self.voices[advert.speaker] = voice
         elif voice.ended is None:
-            self._leave_overlaps(voice, first)
+            self.overlaps.leave(voice, first)
             voice.ended = "silent"
             if voice is self.master:
                 self._succeed()
             else:
-                self._drop_overlaps(voice)
+                self.overlaps.drop(voice)
         voice.advert, voice.standby = advert, True
 
     def _resign(self, voice: Voice | None, first: Instant, last: Instant, evidence: Evidence) -> None:
@@ -246,7 +238,7 @@ class Tracker:
             return
         was_advertising = voice.ended is None
         if was_advertising:
-            self._leave_overlaps(voice, first)
+            self.overlaps.leave(voice, first)
         voice.last, voice.last_evidence, voice.ended = max(voice.last, first), evidence, "resigned"
         if voice is self.master:
             self._stints.clear()
@@ -262,7 +254,7 @@ class Tracker:
     def _fell_silent(self, voice: Voice, at: Instant) -> None:
         if voice.ended is not None:
             return
-        self._leave_overlaps(voice, at)
+        self.overlaps.leave(voice, at)
         voice.ended = "silent"
         if voice is self.master:
             self._succeed()
@@ -271,7 +263,7 @@ class Tracker:
 
     def _retire(self, voice: Voice) -> None:
         """A challenger's stretch is over; it only mattered if the master turns out to have stopped before it."""
-        self._drop_overlaps(voice)
+        self.overlaps.drop(voice)
         master = self.master
         if master is None or voice.ended is None:
             return
@@ -283,7 +275,7 @@ class Tracker:
     def _succeed(self) -> None:
         """The master's stretch is over: hands the group to whoever followed, one after the other."""
         while (master := self.master) is not None and master.ended is not None:
-            self._drop_overlaps(master)
+            self.overlaps.drop(master)
             stints = [s for s in self._stints if s.since >= master.last and s.key != master.key]
             heirs = sorted(self._challengers(), key=lambda v: (v.since, str(v.key.ip)))
             if stints and (not heirs or stints[0].since < heirs[0].since):
@@ -365,66 +357,15 @@ class Tracker:
         self._event("master-lost", at, master.last_evidence, old=master)
         self.audience.lost(self.key, at)
 
-    def _overlaps_of(self, voice: Voice) -> Iterator[Overlap]:
-        return (overlap for overlap in self.overlaps.values() if voice in overlap.pair)
-
     def _begin_overlaps(self, voice: Voice) -> None:
-        """Sets ``voice`` against all others that act as master; those against the group's master are never left out."""
-        others = [v for v in self.voices.values() if v.ended is None and v is not voice]
-        others.sort(key=lambda v: v is not self.master)
-        # All of this is what was known when it began, so that nothing heard later can change a verdict.
-        threshold = max(v.patience.silent for v in self.voices.values())
-        mine = set(voice.advert.addresses or ())
-        for other in others:
-            if len(self.overlaps) >= MAX_OVERLAPS and self.master not in (voice, other):
-                return
-            both = frozenset((voice.key, other.key))
-            if both in self.overlaps:
-                continue
-            since = max(voice.since, other.since)
-            theirs = set(other.advert.addresses or ())
-            collision = bool(mine) and bool(theirs) and not mine & theirs
-            self.overlaps[both] = overlap = Overlap((voice, other), since, threshold, collision, since)
-            self._check_overlap(overlap)
-
-    def _check_overlaps(self, voice: Voice) -> None:
-        for overlap in self._overlaps_of(voice):
-            self._check_overlap(overlap)
-
-    def _leave_overlaps(self, voice: Voice, at: Instant) -> None:
-        """``voice`` acts as master no longer from ``at`` on; pieces of others' runs may reach beyond, or end before."""
-        for overlap in self._overlaps_of(voice):
-            self._check_overlap(overlap, min(v.last if v is voice else v.until(at) for v in overlap.pair))
-
-    def _check_overlap(self, overlap: Overlap, until: Instant | None = None) -> None:
-        one, other = overlap.pair
-        overlap.until = min(one.last, other.last) if until is None else until
-        if overlap.until - overlap.since <= overlap.threshold:
-            return
-        fresh = overlap.span is None
-        if fresh:
-            overlap.span = Span(overlap.since, None, tuple(sorted((one.key, other.key), key=str)))
-            self.contests.append(overlap.span)
-        self.audience.contested(self.key, overlap, fresh=fresh)
-
-    def _drop_overlaps(self, voice: Voice) -> None:
-        """``voice`` acts as master no longer: its overlaps are over, and the contest with the last confirmed one."""
-        gone = list(self._overlaps_of(voice))
-        for overlap in gone:
-            del self.overlaps[frozenset(v.key for v in overlap.pair)]
-            if overlap.span is not None:
-                overlap.span.last = max(overlap.until, overlap.since)
-        ended = [overlap for overlap in gone if overlap.confirmed]
-        if ended and not any(overlap.confirmed for overlap in self.overlaps.values()):
-            first, last = min(overlap.since for overlap in ended), max(overlap.until for overlap in ended)
-            self.audience.settled(self.key, first, last)
+        self.overlaps.begin(voice, self.voices.values(), self.master)
 
     def _make_room(self) -> None:
         if len(self.voices) < MAX_VOICES:
             return
         idle = [v for v in self.voices.values() if v is not self.master]
         victim = min(idle, key=lambda v: (v.ended is None, v.last))
-        self._drop_overlaps(victim)
+        self.overlaps.drop(victim)
         del self.voices[victim.key]
 
     def _tenure(self, at: Instant, holder: Voice | None) -> None:

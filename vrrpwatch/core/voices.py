@@ -1,4 +1,4 @@
-"""Who speaks in a group as the tracker sees it: voices, how long each may be silent, and when two of them overlap."""
+"""Who speaks in a group as the tracker sees it: voices, how long each may be silent, and stretches of a timeline."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -6,6 +6,9 @@ from typing import Literal, NamedTuple
 from vrrpwatch.core.dialect import longest_wait, own_down
 from vrrpwatch.core.model import Advert, Evidence, Instant, SpeakerKey, nanoseconds
 from vrrpwatch.core.runs import LATE_RATIO
+
+# Enough for a timeline; older stretches are dropped first.
+MAX_TENURES = 256
 
 
 class Patience(NamedTuple):
@@ -68,22 +71,3 @@ class Span:
     first: Instant
     last: Instant | None
     holders: tuple[SpeakerKey, ...]
-
-
-@dataclass(slots=True, eq=False)
-class Overlap:
-    """A stretch in which two speakers both act as master; confirmed (``span``) when it outlasts ``threshold`` (ns).
-
-    ``collision`` is whether their addresses were known and had nothing in common when it began.
-    """
-
-    pair: tuple[Voice, Voice]
-    since: Instant
-    threshold: int
-    collision: bool
-    until: Instant
-    span: Span | None = None
-
-    @property
-    def confirmed(self) -> bool:
-        return self.span is not None
