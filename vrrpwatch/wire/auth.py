@@ -1,8 +1,7 @@
 """Authentication maths: what the ICV, digest or HMAC of an advertisement must be under a key; nothing is judged."""
 
 from collections.abc import Iterable
-from hashlib import md5, sha1, sha256
-from hmac import new as hmac
+from hmac import digest as hmac
 from ipaddress import IPv4Address
 
 from vrrpwatch.wire.ah import AH
@@ -41,7 +40,7 @@ def ah_icv(packet: bytes, key: bytes) -> bytes | None:
         covered[8] = 0
     covered[10:12] = bytes(2)
     covered[start + AH.size : start + AH.size + ICV_SIZE] = bytes(ICV_SIZE)
-    return hmac(key[:AH_KEY_SIZE], bytes(covered), md5).digest()[:ICV_SIZE]
+    return hmac(key[:AH_KEY_SIZE], bytes(covered), "md5")[:ICV_SIZE]
 
 
 def carp_digest(passphrase: bytes, vhid: int, addresses: Iterable[IPAddress], counter: int) -> bytes:
@@ -51,7 +50,7 @@ def carp_digest(passphrase: bytes, vhid: int, addresses: Iterable[IPAddress], co
     """
     ordered = sorted((address.version, int(address), address.packed) for address in addresses)
     body = bytes((CARP_VERSION, CARP_TYPE, vhid)) + b"".join(packed for _, _, packed in ordered)
-    return hmac(passphrase[:CARP_KEY_SIZE], body + counter.to_bytes(8), sha1).digest()
+    return hmac(passphrase[:CARP_KEY_SIZE], body + counter.to_bytes(8), "sha1")
 
 
 def trailer_digest(key: bytes, payload: bytes, source: IPAddress) -> bytes | None:
@@ -64,4 +63,4 @@ def trailer_digest(key: bytes, payload: bytes, source: IPAddress) -> bytes | Non
         return None
     prefix = bytes((source.version, payload[0] >> 4, payload[1], 0)) + source.packed.ljust(16, b"\0")
     covered = payload[:6] + bytes(2) + payload[8:-TRAILER_DIGEST_SIZE] + bytes(TRAILER_DIGEST_SIZE)
-    return hmac(key, prefix + covered, sha256).digest()[:TRAILER_DIGEST_SIZE]
+    return hmac(key, prefix + covered, "sha256")[:TRAILER_DIGEST_SIZE]
