@@ -26,6 +26,7 @@ from vrrpwatch.core.membership import Membership
 from vrrpwatch.core.model import Event, Evidence, GroupKey, GroupState, Instant, Run, Seconds, SpeakerKey
 from vrrpwatch.core.neighbours import Neighbours
 from vrrpwatch.core.news import Member, Neighbour, QuerierInfo, Second
+from vrrpwatch.core.reflection import Returns
 from vrrpwatch.core.runs import Piece, join
 from vrrpwatch.core.sightings import Answers, Sighting
 from vrrpwatch.core.unjoined import Unjoined
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from vrrpwatch.core.keys import Keys
     from vrrpwatch.core.policy import Policy
 
-# Copies of a packet before they are worth a finding: a loop or a mirror, not a stray.
-REFLECTION_COPIES = 3
 # VLAN tags are forgeable; beyond this many segments names are made anew each time.
 MAX_SEGMENTS = 4096
 
@@ -90,10 +89,10 @@ class Engine:
         self._volume.listener = self._unjoined.closed
         self._authenticity = _authenticity(options, self.findings)
         self._leaks = Leaks(self.findings)
+        self._returns = Returns(self.findings)
         self._census = Census()
         self._intake = Intake(self.segment_of, signed=options.keys is not None)
         self._segments: dict[tuple[int, int, int, int], Segment] = {}
-        self._copies: dict[tuple[GroupKey, IPAddress], list[tuple[Instant, Evidence]]] = {}
         self._skipped: dict[str, int] = {}
         self._now: Instant | None = None
         self._packets = self._bytes = self._multicast_packets = self._multicast_bytes = 0
@@ -330,33 +329,9 @@ class Engine:
             case Answers():
                 self._neighbours.answered(delivery)
             case Copy():
-                self._deliver_copy(delivery, at)
+                self._returns.came_back(delivery.advert, at, delivery.evidence)
             case Signed():
                 self._deliver_signed(delivery, at)
-
-    def _deliver_copy(self, copy: Copy, at: Instant) -> None:
-        advert = copy.advert
-        key = (advert.group, advert.speaker.ip)
-        if key not in self._copies and len(self._copies) >= MAX_SEGMENTS:
-            return
-        waiting = self._copies.setdefault(key, [])
-        waiting.append((at, copy.evidence))
-        raised = self.findings.get("reflection", advert.group.segment, advert.group, str(advert.speaker.ip))
-        if raised is None and len(waiting) < REFLECTION_COPIES:
-            return
-        self.findings.add(
-            "reflection",
-            segment=advert.group.segment,
-            group=advert.group,
-            subject=str(advert.speaker.ip),
-            first=waiting[0][0],
-            last=at,
-            count=len(waiting),
-            summary=f"advertisements of {advert.speaker.ip} come back: a loop, a mirror port or NIC teaming "
-            "(copies are not counted as advertisements)",
-            evidence=[evidence for _, evidence in waiting],
-        )
-        waiting.clear()
 
     def _deliver_signed(self, signed: Signed, at: Instant) -> None:
         if self._authenticity is None:

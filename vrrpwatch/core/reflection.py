@@ -1,4 +1,4 @@
-"""Tells an advertisement that came back (a loop, a mirror port, NIC teaming) from one that was sent again.
+"""Tells an advertisement that came back (a loop, a mirror port, NIC teaming) from one that was sent again, and says so.
 
 A copy has the same source, destination, IP identification and payload as a packet seen within the last second.  Where
 a speaker never varies its identification (IPv6 has none) the same bytes are simply its next advertisement, so only
@@ -8,10 +8,16 @@ a frame that follows within half an interval is a copy.
 import numpy as np
 from numpy.typing import NDArray
 
-from vrrpwatch.core.model import NANOSECONDS
+from vrrpwatch.core.findings import Findings
+from vrrpwatch.core.model import NANOSECONDS, Advert, Evidence, GroupKey, Instant
 from vrrpwatch.core.runs import Contents
+from vrrpwatch.wire.values import IPAddress
 
 WINDOW = NANOSECONDS
+# Copies of a packet before they are worth a finding: a loop or a mirror, not a stray.
+REFLECTION_COPIES = 3
+# Groups and sources are forgeable: beyond so many together, what comes back of others is not told.
+MAX_RETURNED = 4096
 
 
 class Reflections:
@@ -67,6 +73,38 @@ class Reflections:
         after[which] = rows[position]
         varied[which] = True
         return after
+
+
+class Returns:
+    """Raises ``reflection`` once enough of a speaker's advertisements have come back."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._waiting: dict[tuple[GroupKey, IPAddress], list[tuple[Instant, Evidence]]] = {}
+
+    def came_back(self, advert: Advert, at: Instant, evidence: Evidence) -> None:
+        """A copy of ``advert`` was heard."""
+        key = (advert.group, advert.speaker.ip)
+        if key not in self._waiting and len(self._waiting) >= MAX_RETURNED:
+            return
+        waiting = self._waiting.setdefault(key, [])
+        waiting.append((at, evidence))
+        raised = self._findings.get("reflection", advert.group.segment, advert.group, str(advert.speaker.ip))
+        if raised is None and len(waiting) < REFLECTION_COPIES:
+            return
+        self._findings.add(
+            "reflection",
+            segment=advert.group.segment,
+            group=advert.group,
+            subject=str(advert.speaker.ip),
+            first=waiting[0][0],
+            last=at,
+            count=len(waiting),
+            summary=f"advertisements of {advert.speaker.ip} come back: a loop, a mirror port or NIC teaming "
+            "(copies are not counted as advertisements)",
+            evidence=[evidence for _, evidence in waiting],
+        )
+        waiting.clear()
 
 
 def _alike(identities: NDArray[np.uint64]) -> NDArray[np.intp]:
