@@ -1,83 +1,66 @@
 """Child processes of the agent: what needs much memory and time is done there, and the agent stays small and prompt.
 
-They are programs of their own (fork and exec): nothing of the agent's locked memory or real-time priority is theirs.
-Secrets reach them in anonymous memory (memfd_create(2)), never on a command line or a disk.
+Secrets reach them by the socket that ties them to the agent, never on a command line or a disk.
 """
 
 import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any, Final
 
+from vrrpwatch.agent.offspring import spawn
 from vrrpwatch.core.model import Seconds
 
-# A line tells of one finding or of all objections; a flood makes many lines, and no long ones.
-MAX_LINE: Final = 8 << 20
-_ROOT: Final = str(Path(__file__).resolve().parents[3])
-# How systemd talks with the agent is no matter of its children.
-_NOT_INHERITED: Final = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+# A line tells of one finding or objection; a flood makes many lines, and no long ones.
+MAX_LINE: Final = 256 * 1024
 
 
 class Child:
-    """One child process that runs ``python -m module``; starting it takes one or two milliseconds.
+    """A process that has been given its task."""
 
-    Raises :class:`OSError` where it cannot be started.
-    """
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
 
-    def __init__(self, module: str, task: bytes) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
-        # numpy would start a thread per core for linear algebra, of which there is none here.
-        environment["OPENBLAS_NUM_THREADS"] = "1"
-        memory = os.memfd_create("task", os.MFD_CLOEXEC)
+    @classmethod
+    async def start(cls, module: str, task: bytes) -> "Child":
+        """Runs ``python -m module``; raises :class:`OSError` where that cannot be."""
+        ours, process = spawn(module)
         try:
-            with os.fdopen(memory, "wb", closefd=False) as file:
-                file.write(task)
-            os.lseek(memory, 0, os.SEEK_SET)
-            self._process = subprocess.Popen(  # noqa: S603 - a fixed argument list, no shell
-                (sys.executable, "-P", "-m", module, str(memory)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                pass_fds=(memory,),
-                env=environment,
-                bufsize=0,
-            )
-        finally:
-            os.close(memory)
+            reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE)
+        except BaseException:
+            ours.close()
+            process.kill()
+            process.wait()
+            raise
+        writer.write(len(task).to_bytes(8) + task)
+        return cls(process, reader, writer)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     async def lines(self) -> AsyncGenerator[dict[str, Any], None]:
-        """What it says, until it ends; a line that is none of ours is left out."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=MAX_LINE)
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._process.stdout)
+        """What it says, until it ends."""
         try:
-            while line := await reader.readline():
-                try:
-                    told = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(told, dict):
-                    yield told
-        finally:
-            transport.close()
+            while line := await self._reader.readline():
+                yield json.loads(line)
+        except (ConnectionError, ValueError):
+            # It was killed in the middle of a word.
+            return
 
     async def end(self, patience: Seconds) -> int:
         """Has it end in good order within ``patience``, else by force; returns its exit status as ``subprocess`` does.
 
-        Whatever becomes of the caller, the process is gone afterwards and has left nothing behind.
+        Whatever becomes of the caller, the process is gone afterwards.
         """
+        self._writer.close()
         try:
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    pipe.close()
             if self._process.poll() is None:
                 await self._ended(patience)
         finally:

@@ -73,7 +73,7 @@ async def listen(stations: Iterable[Station], seconds: Seconds | None, told: Cal
         return Listened()
     wait = patience(listeners) if seconds is None else seconds
     try:
-        child = Child(_MODULE, packed(ListeningTask(listeners, wait)))
+        child = await Child.start(_MODULE, packed(ListeningTask(listeners, wait)))
     except OSError as error:
         return Listened(troubles=(f"nothing was listened to: no process can be started ({error.strerror})",))
     said: list[Mapping[str, Any]] = []

@@ -4,17 +4,18 @@ import json
 import os
 import pickle
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from vrrpwatch.agent.auditing.stations import Station
+from vrrpwatch.agent.offspring import be_ordinary
 
 # Where memory runs out, the one that watches goes before the one that is watched (proc_pid_oom_score_adj(5)).
 _EXPENDABLE: Final = b"500"
 _SAYING: Final = Lock()
+_SOCKET: Final = 0
 
 
 class ListeningTask(NamedTuple):
@@ -39,28 +40,37 @@ def packed(task: ListeningTask | WatchingTask) -> bytes:
 
 
 def received() -> object:
-    """The task of this process, from the descriptor that its only argument names.
+    """The task of this process, from the socket that is its standard input.
 
-    Whatever priority the agent runs at, this process has an ordinary one, and leaves signals to the agent: they come
-    to both from a terminal and from systemd, and then the agent has yet to resign under its eyes.
+    Signals are left to the agent: they come to both from systemd, and then the agent has yet to resign under its eyes.
     """
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    be_ordinary()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Not ignored, which would be inherited by the hooks of alerts.
+        # Not ignored, which the hooks of alerts would inherit.
         signal.signal(number, lambda *_: None)
-    with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:  # noqa: PTH123 - no path to be computed
+    with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:  # noqa: PTH123 - in one write, unbuffered
         score.write(_EXPENDABLE)
-    with os.fdopen(int(sys.argv[1]), "rb") as file:
-        return pickle.load(file)  # noqa: S301 - written by the agent, in memory that nobody else has
+    with os.fdopen(_SOCKET, "rb", buffering=0, closefd=False) as agent:
+        return pickle.loads(_exactly(agent, int.from_bytes(_exactly(agent, 8))))  # noqa: S301 - by the agent itself
+
+
+def _exactly(agent: IO[bytes], size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = agent.read(size - len(data))
+        if not more:
+            raise EOFError("the agent has ended before it said what to do")
+        data += more
+    return data
 
 
 def until_the_agent_ends(stop: Callable[[], None]) -> None:
-    """Has ``stop`` called once standard input is at its end: the agent closes it, if only by its own death."""
+    """Has ``stop`` called once the agent closes the socket, if only by its own death."""
 
     def wait() -> None:
-        while os.read(0, 4096):
-            pass
+        with suppress(ConnectionError):
+            while os.read(_SOCKET, 4096):
+                pass
         stop()
 
     Thread(target=wait, name="lifeline", daemon=True).start()
@@ -69,6 +79,6 @@ def until_the_agent_ends(stop: Callable[[], None]) -> None:
 def say(kind: str, what: Mapping[str, Any]) -> None:
     """One line to the agent, from any thread; where it is gone, there is nobody to tell, and this process ends soon."""
     line = json.dumps({"type": kind, **what}).encode() + b"\n"
-    with _SAYING, suppress(BrokenPipeError):
+    with _SAYING, suppress(ConnectionError):
         while line:
-            line = line[os.write(1, line) :]
+            line = line[os.write(_SOCKET, line) :]

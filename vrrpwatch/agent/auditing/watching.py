@@ -63,7 +63,7 @@ class Watcher:
         """One life of the child; returns why it ended."""
         self._trouble = ""
         try:
-            child = Child(_MODULE, data)
+            child = await Child.start(_MODULE, data)
         except OSError as error:
             return error.strerror or str(error)
         self.pid = child.pid
