@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.capture.captures import OTHER_ROUTER, START, beats, outcome, pcap, pcapng, segments, write
+from tests.capture.captures import OTHER_ROUTER, START, Sent, beats, outcome, pcap, pcapng, segments, write
 from tests.capture.files import pcap_header, record
 from vrrpwatch.capture import workers
 from vrrpwatch.capture.errors import CaptureError
@@ -74,9 +75,14 @@ def test_one_capture_needs_no_worker(tmp_path: Path, children: list["subprocess.
 
 def long(folder: Path, name: str, first: int = 0) -> str:
     """A capture of three batches, each larger than a pipe holds, whose adverts are a millisecond apart."""
-    frame = beats(1)[0].frame
-    records = (record(frame, START + (first + number) * 10**6) for number in range(2 * MAX_ROWS + 100))
-    return write(folder, name, pcap_header() + b"".join(records))
+    # Numbered, for what comes again within a second is looked at one by one.
+    frames = [record(Sent(0, identification=number).frame)[8:] for number in range(4096)]
+    records = np.zeros(2 * MAX_ROWS + 100, [("seconds", "<u4"), ("fraction", "<u4"), ("rest", f"V{len(frames[0])}")])
+    numbers = np.arange(len(records))
+    milliseconds = START // 10**6 + first + numbers
+    records["seconds"], records["fraction"] = milliseconds // 1000, milliseconds % 1000 * 1000
+    records["rest"] = np.array(frames, np.void)[numbers % len(frames)]
+    return write(folder, name, pcap_header() + records.tobytes())
 
 
 def test_a_worker_that_is_killed_costs_its_capture_alone(
