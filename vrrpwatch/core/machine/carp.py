@@ -10,6 +10,7 @@ Where these differ, or leave two equal hosts to chance, this is what holds here:
   over, yields at the next advert and takes over again.
 """
 
+from vrrpwatch.core.dialect import carp_rank
 from vrrpwatch.core.machine.settings import CarpAdvert, CarpSettings
 from vrrpwatch.core.machine.transitions import accept, advertise, bear_with, resigned, take_over, yield_to
 from vrrpwatch.core.machine.values import Announce, Backup, Master, Outcome, Send
@@ -52,7 +53,7 @@ def _as_backup(state: Backup, settings: CarpSettings, advert: CarpAdvert, now: I
 def _rank(settings: CarpSettings, advert: CarpAdvert) -> tuple[int, int, int]:
     """Smaller is better; where hosts are demoted by their advskew, the counter's field is padding."""
     demotion = advert.demotion if settings.demoted_by == "counter" else 0
-    return demotion, advert.advbase, advert.advskew
+    return carp_rank(demotion, advert.advbase, advert.advskew)
 
 
 def _too_slow(settings: CarpSettings, advert: CarpAdvert) -> bool:

@@ -37,8 +37,8 @@ class CarpAdvert(NamedTuple):
 
     @property
     def interval(self) -> Seconds:
-        """How often a sender of these settings advertises; OpenBSD makes 0/0 the shortest interval there is."""
-        return carp_interval(self.advbase, self.advskew) or carp_interval(0, 1)
+        """How often a sender of these settings advertises."""
+        return carp_interval(self.advbase, self.advskew)
 
     @property
     def resigns(self) -> bool:
@@ -165,8 +165,7 @@ class CarpSettings(NamedTuple):
     def down(self, master_interval: Seconds) -> Seconds:
         """How long a backup waits for a master that advertises every ``master_interval`` seconds."""
         mine = self.advert
-        # OpenBSD: with advbase 0 the skew is all there is of the interval.
-        wait = carp_down(mine.advbase, mine.advskew) if mine.advbase else CARP_DEAD_RATIO * mine.interval
+        wait = carp_down(mine.advbase, mine.advskew)
         if wait < LATE * master_interval:
             # Such a master would be given up between two adverts, again and again.  One advbase of 1 or more in all
             # hosts never comes to this.
