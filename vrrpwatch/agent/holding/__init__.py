@@ -1,0 +1,1 @@
+"""What the agent holds on this host through netlink: addresses, routes, rules, virtual MACs; what others change."""
