@@ -73,15 +73,16 @@ class Concerns:
         self._held: dict[tuple[str, str, str], tuple[Instant, Concern]] = {}
         self.evicted = 0
 
-    def add(self, concern: Concern, now: Instant) -> None:
-        """``now`` is on any clock that never steps back, in nanoseconds."""
-        self._held.pop(concern.key, None)
+    def add(self, concern: Concern, now: Instant) -> bool:
+        """Returns whether it is a new one; ``now`` is on any clock that never steps back, in nanoseconds."""
+        before = self._held.pop(concern.key, None)
         self._held[concern.key] = now, concern
         if len(self._held) > MAX_CONCERNS:
             # The one that was quiet longest of the least grave.
             least = min(self._held, key=lambda key: (self._held[key][1].severity.rank, self._held[key][0]))
             del self._held[least]
             self.evicted += 1
+        return before is None or now - before[0] >= _quiet(concern)
 
     def keep(self, routers: Iterable[str]) -> None:
         """Forgets the concerns of all other routers."""
@@ -90,9 +91,14 @@ class Concerns:
 
     def current(self, now: Instant) -> tuple[Concern, ...]:
         """The gravest first, then the newest."""
-        self._held = {key: held for key, held in self._held.items() if now - held[0] < nanoseconds(QUIET[held[1].rule])}
+        self._held = {key: held for key, held in self._held.items() if now - held[0] < _quiet(held[1])}
         ranked = sorted(self._held.values(), key=lambda held: (-held[1].severity.rank, -held[0]))
         return tuple(concern for _, concern in ranked)
+
+
+def _quiet(concern: Concern) -> Instant:
+    """How long it must not be seen until it is taken to be over, in nanoseconds."""
+    return nanoseconds(QUIET[concern.rule])
 
 
 class Healing(NamedTuple):

@@ -26,8 +26,8 @@ def named(speaker: SpeakerInfo) -> str:
     return f"{speaker.key.ip} ({', '.join(known)})" if known else str(speaker.key.ip)
 
 
-def compare(station: Station, info: GroupInfo, speaker: SpeakerInfo, free_id: int) -> Iterator[Difference]:
-    """Everything in which the router and a speaker of its group differ and must not; ``free_id`` nobody uses."""
+def compare(station: Station, info: GroupInfo, speaker: SpeakerInfo, another_id: str) -> Iterator[Difference]:
+    """Everything in which the router and a speaker of its group differ and must not; ``another_id`` advises one."""
     config, who = station.config, named(speaker)
     ours, theirs = set(config.advertised), set(speaker.addresses)
     if theirs and ours.isdisjoint(theirs):
@@ -35,7 +35,7 @@ def compare(station: Station, info: GroupInfo, speaker: SpeakerInfo, free_id: in
             "vrid-collision",
             f"{who} uses {title(info.key)} for {listed(speaker.addresses)}, none of which is configured here: "
             "two unrelated routers would fight over one id",
-            f"set id = {free_id}, which is not heard here, or correct addresses",
+            f"{another_id}, or correct addresses",
         )
         return
     if theirs and ours != theirs:

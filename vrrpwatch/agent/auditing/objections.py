@@ -122,7 +122,7 @@ class _Heard:
         found = [*self._own_faults(station), *self._duplicates(station)]
         for info in mine:
             for speaker in _strangers(station, info):
-                found += compare(station, info, speaker, self._free_id(station))
+                found += compare(station, info, speaker, self._another_id(station))
             found += self._findings(info.key)
         for info in near:
             if info not in mine:
@@ -189,7 +189,7 @@ class _Heard:
                 "shared-virtual-mac",
                 f"{who} uses id {config.id} for {info.key.protocol.upper()}, which gives both the same virtual MAC, "
                 "and each takes the other's advertisements for bad ones of its own",
-                f"set id = {self._free_id(station)}, which is not heard here, or give that one another",
+                f"{self._another_id(station)}, or give that one another",
             )
         elif config.family == info.key.family:
             ours = set(config.advertised)
@@ -249,10 +249,11 @@ class _Heard:
                     "remove the address from that host (or its proxy ARP for it), or take another one here",
                 )
 
-    def _free_id(self, station: Station) -> int:
-        """The next id that nobody here uses; the router's own where all are taken."""
+    def _another_id(self, station: Station) -> str:
+        """The advice to take the next id that nobody here uses."""
         own, taken = station.config.id, self._taken[station.attachment.interface]
-        return next((number for number in (*range(own + 1, 256), *range(1, own)) if number not in taken), own)
+        free = next((number for number in (*range(own + 1, 256), *range(1, own)) if number not in taken), None)
+        return "use another segment, for all ids are taken here" if free is None else f"set id = {free}, not heard here"
 
 
 def _loudest(info: GroupInfo) -> list[SpeakerInfo]:

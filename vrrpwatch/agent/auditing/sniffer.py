@@ -4,14 +4,17 @@ A live run as that of ``vrrpwatch watch``, with a policy and keys that follow fr
 """
 
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
+from vrrpwatch.agent.auditing.concerns import HEALED_BY_ANNOUNCING
 from vrrpwatch.agent.auditing.stations import Station, interfaces, keys, policy
 from vrrpwatch.agent.auditing.tasks import WatchingTask, received, say, until_the_agent_ends
 from vrrpwatch.alerts.outbox import OutboxError
 from vrrpwatch.alerts.sinks.base import SinkError
 from vrrpwatch.capture.errors import CaptureError
-from vrrpwatch.core.model import Finding, GroupKey, Severity
+from vrrpwatch.core.analysis import GroupInfo
+from vrrpwatch.core.model import Finding, GroupKey, Instant, Severity, nanoseconds
 from vrrpwatch.core.news import News
 from vrrpwatch.core.notice import Notice
 from vrrpwatch.core.policy import Policy
@@ -23,38 +26,54 @@ INTERVAL: Final = 0.6
 # Memory for frames that wait, of all interfaces and of each at least (MiB): adverts and ARP are little.
 RING: Final = 16
 LEAST_RING: Final = 2
+# Nanoseconds between two lines of one finding that goes on, where the agent does nothing about it.
+PAUSE: Final = nanoseconds(10.0)
 # Lines at each look, and findings that wait for theirs: the agent has better things to do than to read of a flood.
 MAX_TOLD: Final = 16
 MAX_WAITING: Final = 1_024
 
 
 class Reporter:
-    """A sink that tells the agent what is wrong with its routers."""
+    """A sink that tells the agent what is wrong with its routers; ``group`` looks up what the engine knows of one."""
 
-    def __init__(self, stations: tuple[Station, ...]) -> None:
-        self._stations: dict[tuple[object, ...], list[Station]] = {}
+    def __init__(
+        self,
+        stations: tuple[Station, ...],
+        group: Callable[[GroupKey], GroupInfo | None],
+        say: Callable[[str, dict[str, Any]], None] = say,
+    ) -> None:
+        self._stations: dict[tuple[str, int], list[Station]] = {}
         for station in stations:
             self._stations.setdefault((station.attachment.interface, station.config.id), []).append(station)
+        self._group = group
+        self._say = say
         self._waiting: dict[str, Finding] = {}
-        self.run: LiveRun
+        self._told: dict[str, Instant] = {}
 
     def tell(self, news: News) -> None:
         for finding in news.findings:
-            if finding.severity is not Severity.INFO and finding.group is not None and self._routers(finding):
+            if finding.severity is not Severity.INFO and self._routers(finding):
                 self._waiting[finding.id] = finding
-        ranked = sorted(self._waiting, key=lambda name: -self._waiting[name].severity.rank)
-        for name in ranked[:MAX_TOLD]:
-            self._say(self._waiting.pop(name))
-        # What was left waiting and goes on is told again.
-        for name in ranked[MAX_TOLD + MAX_WAITING :]:
+        due = [name for name, finding in self._waiting.items() if self._is_due(finding, news.now)]
+        due.sort(key=lambda name: -self._waiting[name].severity.rank)
+        for name in due[:MAX_TOLD]:
+            # The register that they come from is bounded, and so is this.
+            self._told[name] = news.now
+            self._tell(self._waiting.pop(name))
+        for name in due[MAX_TOLD + MAX_WAITING :]:
+            # If it goes on, it comes again.
             del self._waiting[name]
 
     def close(self) -> None:
         """There is nothing to put away."""
 
-    def _say(self, finding: Finding) -> None:
+    def _is_due(self, finding: Finding, now: Instant) -> bool:
+        told = self._told.get(finding.id)
+        return told is None or finding.rule in HEALED_BY_ANNOUNCING or not 0 <= now - told < PAUSE
+
+    def _tell(self, finding: Finding) -> None:
         for router in self._routers(finding):
-            say(
+            self._say(
                 "concern",
                 {
                     "router": router,
@@ -71,18 +90,23 @@ class Reporter:
     def _routers(self, finding: Finding) -> list[str]:
         """The routers that a finding is about."""
         group = finding.group
-        if group is None:
+        near = [] if group is None else self._stations.get((group.segment, group.id), [])
+        if group is None or not near:
             return []
-        near = self._stations.get((group.segment, group.id), [])
         if finding.rule == "shared-virtual-mac":
             # Two groups are concerned, and it names one.
             return [one.name for one in near]
-        return [one.name for one in near if self._is_of(one, group)]
+        info = self._group(group)
+        # A group of which nothing valid was heard has no peers that would tell whose it is.
+        peers = [one.attachment.source for one in near] if info is None else info.peers
+        return [one.name for one in near if one.is_of(group, peers) and not _is_wanted(one, finding)]
 
-    def _is_of(self, station: Station, group: GroupKey) -> bool:
-        info = self.run.watching.monitor.group(group)
-        # A group of which nothing valid was heard has no speakers, and no peers that would tell whose it is.
-        return station.is_of(group, {station.attachment.source} if info is None else info.peers)
+
+def _is_wanted(station: Station, finding: Finding) -> bool:
+    """Whether a finding says what the settings ask for."""
+    config = station.config
+    simple = config.protocol == "vrrp" and config.auth is not None and config.auth.type == "simple"
+    return simple and finding.rule == "auth-cleartext"
 
 
 def options(task: WatchingTask) -> LiveOptions:
@@ -110,8 +134,8 @@ def main() -> int:
         say("told", {"line": line, "notice": isinstance(line, Notice)})
 
     try:
-        reporter = Reporter(task.stations)
-        run = reporter.run = LiveRun(options(task), told, (reporter,))
+        reporter = Reporter(task.stations, lambda key: run.watching.monitor.group(key))
+        run = LiveRun(options(task), told, (reporter,))
         try:
             run.open()
             until_the_agent_ends(run.stop)
