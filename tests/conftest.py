@@ -17,6 +17,10 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
+# What the terminal of whoever runs the tests is like is nothing to the programs that they start in terminals of their own.
+for exported in ("COLUMNS", "LINES"):
+    os.environ.pop(exported, None)
+
 # What a shell runs in the background ignores interrupts, and so would the programs that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -137,7 +137,7 @@ def test_without_captures(corpus): ...
 def test_a_skip_fails_where_everything_is_promised(tmp_path: Path, promised: str, counts: str) -> None:
     (tmp_path / "conftest.py").write_text((ROOT / "tests/conftest.py").read_text())
     (tmp_path / "test_skipping.py").write_text(SKIPPING)
-    environment = {**os.environ, "VRRPWATCH_CI": promised, "VRRPWATCH_CORPUS": ""}
+    environment = {**os.environ, "VRRPWATCH_CI": promised, "VRRPWATCH_CORPUS": "", "PYTEST_ADDOPTS": ""}
     command = [
         sys.executable,
         "-m",

@@ -72,11 +72,11 @@ def test_seconds_are_whole_ones_of_a_destination() -> None:
 
 
 def test_a_destination_that_jumps_between_seconds() -> None:
-    times = (SECOND * (number & 1) for number in range(100_000))
+    times = (SECOND * (number & 1) for number in range(40_000))
     result = files.read(files.pcap_header() + b"".join(files.record(ADVERT, at) for at in times))
     assert max(len(batch.seconds) for batch in result.batches) <= 32768 + 1
     assert [int(result.seconds["packets"][result.seconds["second"] == second].sum()) for second in (0, 1)] == [
-        50_000
+        20_000
     ] * 2
 
 
@@ -190,10 +190,10 @@ def test_links_without_addresses_go_by_ip(destination: bytes, counted: int) -> N
 
 
 def test_more_rows_than_a_batch_holds() -> None:
-    packets = [frames.ethernet(frames.ipv4(frames.VRRP2, source=n.to_bytes(4))) for n in range(30000)]
+    packets = [frames.ethernet(frames.ipv4(frames.VRRP2, source=n.to_bytes(4))) for n in range(20000)]
     result = files.read(files.pcap(packets + packets, step=1000))
     assert len(result.batches) > 2
     assert max(len(batch.flows) + len(batch.seconds) for batch in result.batches) <= 16384
     origins = result.flows["origin"][:, :4].copy().view(">u4").ravel()
-    assert np.array_equal(np.unique(origins), np.arange(30000))
-    assert int(result.flows["packets"].sum()) == 60000
+    assert np.array_equal(np.unique(origins), np.arange(20000))
+    assert int(result.flows["packets"].sum()) == 40000
