@@ -36,9 +36,9 @@ from vrrpwatch.wire.vrrp import encode_vrrp
 # RFC 9568 §5.1.1.2 and §5.1.2.2; CARP uses them too.
 GROUPS: Final[dict[int, IPAddress]] = {4: PSEUDO_MULTICAST, 6: IPv6Address("ff02::12")}
 
-# The RFCs have authentication types 0 to 2 (RFC 2338 §5.3.6).
-_AUTH_TYPES: Final = {"simple": 1, "ah": 2}
-_SHA256 = 1
+# RFC 2338 §5.3.6; the trailer is no type of its own.
+AUTH_TYPES: Final = {"none": 0, "simple": 1, "ah": 2, "hmac": 0}
+SHA256: Final = 1
 
 _ALL_NODES = IPv6Address("ff02::1")
 # RFC 2464 §7: 33:33 and the last four octets of the group.
@@ -136,7 +136,7 @@ class Composer:
                     interval=interval,
                     checksum=0,
                     addresses=router.advertised,
-                    auth_type=_AUTH_TYPES.get(router.auth.type, 0) if router.auth is not None else 0,
+                    auth_type=AUTH_TYPES[router.auth.type if router.auth is not None else "none"],
                     auth_data=self._secret if simple else b"",
                 )
                 return encode_vrrp(message, self._source, destination, router.camp)
@@ -150,7 +150,7 @@ class Composer:
 
     def _trailer(self, message: bytes, wall: Instant) -> bytes:
         seconds, fraction, counter = self._sequences.next_trailer(wall, self._window)
-        trailer = encode_trailer(HmacTrailer(_SHA256, self._key_id, seconds, fraction, counter, _NOBODY))
+        trailer = encode_trailer(HmacTrailer(SHA256, self._key_id, seconds, fraction, counter, _NOBODY))
         digest = trailer_digest(self._secret, message + trailer, self._source) or _NOBODY
         return trailer[:-TRAILER_DIGEST_SIZE] + digest
 

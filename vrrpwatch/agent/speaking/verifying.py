@@ -8,6 +8,7 @@ from hmac import compare_digest
 from typing import Final, Literal, NamedTuple
 
 from vrrpwatch.agent.config.routers import CarpRouter, Router, VrrpRouter
+from vrrpwatch.agent.speaking.frames import AUTH_TYPES, SHA256
 from vrrpwatch.agent.speaking.sequences import Replays, Sequences, freshness_window
 from vrrpwatch.core.hearing import REQUIRED_TTL, auth_of, time_to_live
 from vrrpwatch.core.machine.settings import Advert, CarpAdvert, VrrpAdvert
@@ -39,7 +40,6 @@ Reason = Literal[
 Remark = Literal["address-mismatch", "checksum-variant", "interval-mismatch"]
 
 _LINKTYPE_RAW = 101
-_SHA256 = 1
 # Of an HMAC trailer: time, counter and digest.
 _CHANGING = 24
 # One speaker says two or three things in turn; strangers may say anything, and then all are looked at in full.
@@ -179,7 +179,8 @@ class Verifier:
     ) -> _Content:
         if message.version != router.version:
             return _refused("version-mismatch")
-        if auth_of(packet, message) != self._auth:
+        announced = AUTH_TYPES[self._auth] if router.version == 2 else None
+        if auth_of(packet, message) != self._auth or message.auth_type != announced:
             return _refused("auth-mismatch")
         if self._auth == "simple" and not compare_digest(self._secret.ljust(AUTH_DATA_SIZE, b"\0"), message.auth_data):
             return _refused("auth-mismatch")
@@ -187,7 +188,7 @@ class Verifier:
             # Neither another kind of digest nor a header that puts the message elsewhere is looked into.
             if packet.payload_offset != _header_size(packet) or packet.payload[-26:-_CHANGING] != bytes(2):
                 return _refused("malformed")
-            if (message.trailer.type, message.trailer.key_id) != (_SHA256, self._key_id):
+            if (message.trailer.type, message.trailer.key_id) != (SHA256, self._key_id):
                 return _refused("auth-mismatch")
         signer = source if self._auth in ("ah", "hmac") else None
         remarks: list[Remark] = []

@@ -1,0 +1,1 @@
+"""Tests of what the agent's routers say and hear."""
