@@ -54,15 +54,15 @@ class Balanced:
         self.lab = lab
         lab.bridge("lan")
         lab.bridge("back")
+        self.webs = {}
+        for name, number in _WEBS.items():
+            self.webs[name] = lab.host(name, number, bridge="back", network="198.51.100")
+            self.haproxy(self.webs[name], _WEB)
         self.balancers: dict[str, Host] = {}
         for name, number in _BALANCERS.items():
             host = self.balancers[name] = lab.host(name, number)
             lab.attach(host, number, bridge="back", addresses=(f"198.51.100.{number}/24",), interface="eth1", card=1)
             self.haproxy(host, _BALANCER)
-        self.webs = {}
-        for name, number in _WEBS.items():
-            self.webs[name] = lab.host(name, number, bridge="back", network="198.51.100")
-            self.haproxy(self.webs[name], _WEB)
         self.client = lab.host("client", 50)
 
     def haproxy(self, host: Host, template: str) -> Process:

@@ -243,7 +243,7 @@ class Node:
                 return
             self._feed(member, TakeOver(), now, "the sync group's masters are silent")
             return
-        self._feed(member, _FIRED, now, "its master was silent")
+        self._feed(member, _FIRED, now, f"{member.master} was silent" if member.master else "no master was heard")
 
     def _feed(self, member: Member, event: Input, now: Instant, why: str) -> None:
         """One step of one router, its effects, and what follows from it for the routers that go with it."""

@@ -1,0 +1,261 @@
+"""The routers at work: their logic, their sockets, their addresses and the kernel's news, on one event loop."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from vrrpwatch.agent.auditing.stations import Station
+from vrrpwatch.agent.config.agent import AgentSettings
+from vrrpwatch.agent.config.fields import Network
+from vrrpwatch.agent.config.trackers import RouteTracker
+from vrrpwatch.agent.handing.over import Handover, Place, Run
+from vrrpwatch.agent.holding.facts import Link
+from vrrpwatch.agent.holding.holder import Holder
+from vrrpwatch.agent.holding.monitor import AddressChange, LinkChange, Monitor
+from vrrpwatch.agent.node import Node
+from vrrpwatch.agent.ports import Attachment, Change, Discarded, Heard, Verdict
+from vrrpwatch.agent.speaking.sockets import Sockets
+from vrrpwatch.agent.timer import Timer, now
+from vrrpwatch.agent.tracking.told import Kind
+from vrrpwatch.core.machine.values import Master
+from vrrpwatch.core.model import Instant
+from vrrpwatch.wire.values import IPAddress
+
+Told = Callable[[str], None]
+
+
+class Routers:
+    """Connects a :class:`Node` with the host.  ``changed`` is told of every change of state.
+
+    ``network_changed`` is told what kind of thing has changed on the host.  Raises :class:`OSError` where raw sockets
+    or the kernel's news are not to be had.
+    """
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        holder: Holder,
+        run: Run,
+        changed: Callable[[Change], None],
+        network_changed: Callable[[Kind], None],
+        told: Told,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._holder, self._told, self._network_changed = holder, told, network_changed
+        self._now = now()
+        self.monitor = Monitor(_watched(settings))
+        self._timer = Timer()
+        self.sockets = Sockets(told, self._refused, opened=self._opened, closing=self._closing)
+        self._handover = Handover(holder, run, settings.agent.handover_time, told)
+        self.node = Node(settings, self.sockets, holder, self._handover, changed, self._now)
+        self._to_look_at: deque[str] = deque()
+        self._loop.add_reader(self._timer, self._wake)
+        self._loop.add_reader(self.monitor, self._hear_kernel)
+        self._loop.add_reader(holder.janitor, self._revive)
+
+    # What others ask for.
+
+    def stations(self) -> tuple[Station, ...]:
+        """The routers that have an interface."""
+        return tuple(
+            Station(member.config, member.attachment)
+            for member in self.node.members.values()
+            if member.attachment is not None
+        )
+
+    def attach(self, names: Iterable[str]) -> None:
+        """Makes everything ready for the routers, as far as their interfaces are."""
+        for name in names:
+            self._look_at(name)
+        self._settle()
+
+    def start(self) -> None:
+        """They may run."""
+        self.node.start(self._moment())
+        self._settle()
+
+    def judge(self, verdict: Verdict) -> None:
+        self.node.judge(verdict, self._moment())
+        self._settle()
+
+    def drain(self, names: Iterable[str]) -> None:
+        self.node.drain(names, self._moment())
+        self._settle()
+
+    def undrain(self, names: Iterable[str]) -> None:
+        self.node.undrain(names, self._moment())
+        self._settle()
+
+    def announce(self, name: str) -> None:
+        self.node.announce(name)
+
+    def replace(self, settings: AgentSettings) -> frozenset[str]:
+        """Takes new settings on; returns the names of the routers that are new or changed, and attached by now."""
+        gone, fresh = self.node.replace(settings, self._moment())
+        for name in gone:
+            self._handover.place(name, None)
+            self.sockets.forget(name)
+            self._holder.detach(name)
+        self._loop.remove_reader(self.monitor)
+        self.monitor.close()
+        self.monitor = Monitor(_watched(settings))
+        self._loop.add_reader(self.monitor, self._hear_kernel)
+        self.attach(fresh)
+        return fresh
+
+    def stop(self) -> None:
+        """Masters resign, and all let go."""
+        self.node.stop(self._moment())
+        self._settle()
+
+    async def close(self) -> None:
+        """After :meth:`stop`: leaves nothing behind."""
+        for reader in (self._timer, self.monitor, self._holder.janitor):
+            self._loop.remove_reader(reader)
+        await self._handover.close()
+        self.sockets.close()
+        self.monitor.close()
+        self._timer.close()
+
+    # The host as trackers see it.
+
+    def link(self, name: str) -> Link | None:
+        """The interface of that name."""
+        return self.monitor.link(name)
+
+    def has(self, address: IPAddress, interface: str | None) -> bool:
+        """Whether the address is configured: on that interface, or on any."""
+        return self.monitor.has(address, interface)
+
+    def has_route(self, to: Network, table: int, via: IPAddress | None, interface: str | None) -> bool:
+        """Whether the table has that route; it must be one that the settings' trackers are about."""
+        return self.monitor.has_route(to, table, via, interface)
+
+    # What the event loop tells.
+
+    def _moment(self, at: Instant | None = None) -> Instant:
+        """The present, which never goes back: not even where an advert's time of receipt is earlier than the last."""
+        self._now = max(self._now, now() if at is None else at)
+        return self._now
+
+    def _settle(self) -> None:
+        self._timer.set(self.node.deadline)
+
+    def _opened(self, fileno: int) -> None:
+        self._loop.add_reader(fileno, self._readable, fileno)
+
+    def _closing(self, fileno: int) -> None:
+        self._loop.remove_reader(fileno)
+
+    def _readable(self, fileno: int) -> None:
+        self._hear(self.sockets.receive(fileno))
+        self._settle()
+
+    def _hear(self, heard: list[Heard]) -> None:
+        for one in heard:
+            self.node.hear(one, self._moment(one.at))
+
+    def _wake(self) -> None:
+        self._timer.clear()
+        # What a late loop finds here at the same time came before the timer: a master that spoke in time has done so.
+        for fileno in self.sockets.filenos():
+            self._hear(self.sockets.receive(fileno))
+        self.node.wake(self._moment())
+        self._settle()
+
+    def _refused(self, one: Discarded) -> None:
+        self._told(f"{one.router}: an advertisement of {one.source} is discarded: {one.reason}; more are counted")
+
+    def _revive(self) -> None:
+        self._loop.remove_reader(self._holder.janitor)
+        self._holder.revive_janitor()
+        self._loop.add_reader(self._holder.janitor, self._revive)
+
+    def _hear_kernel(self) -> None:
+        kinds: dict[Kind, None] = {}
+        for change in self.monitor.changes():
+            match change:
+                case LinkChange(what, link, was):
+                    kinds["link"] = None
+                    self._hear_link(what, {link.name, was or link.name})
+                case AddressChange():
+                    kinds["address"] = None
+                    self._hear_address(change)
+                case _:
+                    kinds["route"] = None
+        for kind in kinds:
+            self._network_changed(kind)
+        self._settle()
+
+    def _hear_link(self, what: str, names: set[str]) -> None:
+        for name, member in self.node.members.items():
+            config = member.config
+            named = {config.interface, *(one.interface for one in config.addresses)}
+            named.update(one.interface for one in config.routes)
+            if member.attachment is not None:
+                named.add(member.attachment.device)
+            if named.isdisjoint(names):
+                continue
+            if what in ("down", "gone") and config.interface in names:
+                # At once for all; what is left to clear up can wait for its turn.
+                self.node.attach(name, f"{config.interface} is {what}", self._moment())
+            self._soon(name)
+
+    def _hear_address(self, change: AddressChange) -> None:
+        address, link = change.address, self.monitor.links.get(change.address.index)
+        for name, member in self.node.members.items():
+            there = member.attachment
+            if there is None:
+                if link is not None and link.name == member.config.interface:
+                    self._soon(name)
+            elif address.ip == there.source:
+                self._soon(name)
+            elif change.what == "deleted" and isinstance(member.state, Master) and self._is_of(name, address.ip):
+                # Somebody has removed what the master must have.
+                self._told(f"{name}: {address.ip} was removed by somebody else: it is put back")
+                self._holder.acquire(name)
+                self.sockets.announce(name)
+
+    def _is_of(self, name: str, ip: object) -> bool:
+        member = self.node.members[name]
+        return any(one.address.ip == ip for one in member.config.addresses) and not any(
+            one.ip == ip for one in self.monitor.addresses.values()
+        )
+
+    # Attaching, one router at a time: it takes a while, and adverts of others must not wait for it.
+
+    def _soon(self, name: str) -> None:
+        if name not in self._to_look_at:
+            self._to_look_at.append(name)
+            if len(self._to_look_at) == 1:
+                self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        name = self._to_look_at.popleft()
+        if name in self.node.members:
+            self._look_at(name)
+            self._settle()
+        if self._to_look_at:
+            self._loop.call_soon(self._look)
+
+    def _look_at(self, name: str) -> None:
+        member = self.node.members[name]
+        found = self._holder.attach(member.config)
+        if isinstance(found, Attachment) and found != member.attachment:
+            try:
+                self.sockets.attach(member.config, found)
+            except OSError as error:
+                found = f"no sockets on {found.interface}: {error.strerror}"
+        if isinstance(found, str):
+            self.node.attach(name, found, self._moment())
+            self.sockets.detach(name)
+            self._handover.place(name, None)
+            return
+        config = member.config
+        addresses = tuple(one.address.ip for one in config.addresses)
+        self._handover.place(name, Place(config.family, config.id, found, addresses))
+        self.node.attach(name, found, self._moment())
+
+
+def _watched(settings: AgentSettings) -> list[tuple[Network, int]]:
+    return [(one.to, one.table) for one in settings.tracker if isinstance(one, RouteTracker)]
