@@ -20,7 +20,7 @@ MAX_FRAMES: Final = 256
 _REPLY: Final = 2
 # Where in an untagged Ethernet frame ARP has the sender's address, and a neighbour advertisement the last eight octets
 # of its target, as the type of a number: enough to tell one from almost all others.
-_PLACES: Final = ((Kind.ARP, 28, ">u4"), (Kind.ND, 70, ">u8"))
+_PLACES: Final = ((Kind.ARP, 4, 28, ">u4"), (Kind.ND, 6, 70, ">u8"))
 
 
 class Claims:
@@ -37,14 +37,14 @@ class Claims:
         """The next stretch of traffic."""
         names = [interface.name or "" for interface in batch.interfaces]
         sought = {ip for (_, ip), macs in self._cards.items() if len(macs) < MAX_CARDS}
-        for kind, place, form in _PLACES:
+        for kind, family, place, form in _PLACES:
             size = np.dtype(form).itemsize
             rows = batch.frames[(batch.frames["kind"] == kind) & (batch.frames["vlans"] == 0)]
             rows = rows[rows["captured"] >= place + size]
             if not len(rows):
                 continue
             octets = batch.data[rows["offset"][:, None] + np.arange(place, place + size)]
-            wanted = np.frombuffer(b"".join(ip.packed[-size:] for ip in sought), form)
+            wanted = np.frombuffer(b"".join(ip.packed[-size:] for ip in sought if ip.version == family), form)
             for row in rows[np.isin(octets.view(form).ravel(), wanted)][:MAX_FRAMES]:
                 self._take(row, frame_of(row, batch.data), names)
 

@@ -5,6 +5,7 @@ as the router spoke; ``duplicate-source``, ``scope-mismatch`` and ``equal-priori
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from vrrpwatch.agent.auditing.differences import Difference, compare, named
@@ -20,6 +21,8 @@ from vrrpwatch.wire.values import IPAddress, Mac
 
 # Speakers of one group that are compared: a redundancy group has a handful, a forger invents more.
 MAX_COMPARED: Final = 8
+# Findings of one group: each rule that counts here, about some of its speakers.
+MAX_FOUND: Final = 64
 # What a person can still read, and more than one for each router there may be.
 MAX_OBJECTIONS: Final = 4_096
 # One advert that must be discarded may be anybody's accident; a host whose adverts are such sends another.
@@ -98,20 +101,23 @@ class _Heard:
         self._holding: dict[tuple[str, IPAddress], list[GroupInfo]] = {}
         self._taken: dict[str, set[int]] = {}
         for info in survey.groups:
-            place, number = info.key.segment, info.key.id
+            segment, number = info.key.segment, info.key.id
             if info.key.protocol in ("vrrp", "carp"):
-                self._by_id.setdefault((place, number), []).append(info)
-                self._taken.setdefault(place, set()).add(number)
+                self._by_id.setdefault((segment, number), []).append(info)
+                self._taken.setdefault(segment, set()).add(number)
                 for speaker in info.speakers:
-                    self._at.setdefault((place, speaker.key.ip), []).append((info, speaker))
+                    self._at.setdefault((segment, speaker.key.ip), []).append((info, speaker))
                 for address in info.addresses:
-                    self._holding.setdefault((place, address), []).append(info)
+                    self._holding.setdefault((segment, address), []).append(info)
         for station in stations:
             self._taken.setdefault(station.attachment.interface, set()).add(station.config.id)
-        self._found: dict[GroupKey, list[Finding]] = {}
+        # Of a group of which nothing valid was heard there is no more than findings.
+        self._peers = {info.key: info.peers for info in survey.groups}
+        self._found: dict[tuple[str, int], list[tuple[GroupKey, Finding]]] = {}
         for finding in survey.findings:
             if finding.group is not None:
-                self._found.setdefault(finding.group, []).append(finding)
+                place = finding.group.segment, finding.group.id
+                self._found.setdefault(place, []).append((finding.group, finding))
         self._claims: dict[tuple[str, IPAddress], list[Mac]] = {}
         for claim in sorted(survey.claims, key=lambda claim: claim.mac):
             self._claims.setdefault((claim.interface, claim.address), []).append(claim.mac)
@@ -123,10 +129,10 @@ class _Heard:
         for info in mine:
             for speaker in _strangers(station, info):
                 found += compare(station, info, speaker, self._another_id(station))
-            found += self._findings(info.key)
         for info in near:
             if info not in mine:
                 found += self._neighbours(station, info)
+        found += self._findings(station)
         found += self._conflicts(station, near)
         for one in found:
             yield Objection(one.rule, one.severity or SEVERITIES[one.rule], station.name, one.heard, one.remedy)
@@ -211,9 +217,12 @@ class _Heard:
                     "list its address in peers here, or have that router use multicast",
                 )
 
-    def _findings(self, group: GroupKey) -> Iterator[Difference]:
+    def _findings(self, station: Station) -> Iterator[Difference]:
         """What an observer finds wrong with the router's group already."""
-        for finding in self._found.get(group, [])[: 8 * MAX_COMPARED]:
+        place, source = station.attachment.interface, station.attachment.source
+        found = self._found.get((place, station.config.id), [])
+        own = (one for group, one in found if station.is_of(group, self._peers.get(group, (source,))))
+        for finding in islice(own, MAX_FOUND):
             if finding.rule == "leak":
                 cure = self._cures.of(finding)
                 if cure is not None:
