@@ -50,7 +50,10 @@ def encode_result(number: int, result: Result) -> bytes:
 
 def decode_result(line: bytes) -> tuple[int, Result] | None:
     """``None`` for a sign of life; raises :class:`ValueError` for anything that is neither."""
-    told: Any = json.loads(line)
+    try:
+        told: Any = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     match told:
         case []:
             return None

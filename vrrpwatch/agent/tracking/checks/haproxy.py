@@ -35,8 +35,8 @@ class HaproxyCheck(Lasting):
         finally:
             writer.transport.abort()
 
-    async def _judged(self, lines: AsyncIterator[str]) -> Result:
-        columns = _cells((await anext(lines, "")).removeprefix("# "))
+    async def _judged(self, lines: AsyncIterator[bytes]) -> Result:
+        columns = _cells((await anext(lines, b"")).removeprefix(b"# "))
         try:
             proxy, server, status = (columns.index(name) for name in ("pxname", "svname", "status"))
         except ValueError:
@@ -44,10 +44,14 @@ class HaproxyCheck(Lasting):
         backend = self._tracker.backend
         if backend is None:
             return Result(True, "answers")
+        wanted = backend.encode()
         state, up, known = "", 0, 0
         async for line in lines:
+            # Of most lines this is all that has to be looked at.
+            if wanted not in line:
+                continue
             cells = _cells(line)
-            if len(cells) <= status or cells[proxy] != backend:
+            if len(cells) <= max(proxy, server, status) or cells[proxy] != backend:
                 continue
             if cells[server] == "BACKEND":
                 state = cells[status]
@@ -56,29 +60,28 @@ class HaproxyCheck(Lasting):
                 up += cells[status].startswith(_UP)
         if not state:
             raise CheckError(f"has no backend {backend}")
-        return Result(
-            state.startswith(_UP) and up >= self._tracker.servers,
-            f"backend {backend} {state}, {up} of {known} servers up",
-        )
+        good = state.startswith(_UP) and up >= self._tracker.servers
+        return Result(good, f"backend {backend} {state}, {up} of {known} servers up")
 
 
-async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     total = 0
-    while True:
-        try:
-            line = await reader.readline()
-        except ValueError:
-            raise CheckError(f"answers with a line of more than {MAX_LINE} bytes") from None
-        if not line:
-            return
-        total += len(line)
+    rest = b""
+    while data := await reader.read(MAX_LINE):
+        total += len(data)
         if total > MAX_REPLY:
             raise CheckError(f"answers with more than {MAX_REPLY} bytes")
-        yield line.decode("utf-8", "replace").rstrip("\n")
+        *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > MAX_LINE:
+            raise CheckError(f"answers with a line of more than {MAX_LINE} bytes")
+        for line in lines:
+            yield line
+        # What never ends must not keep the others waiting.
+        await asyncio.sleep(0)
 
 
-def _cells(line: str) -> list[str]:
+def _cells(line: bytes) -> list[str]:
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line.decode("utf-8", "replace")]), [])
     except csv.Error:
         raise CheckError("answers with a line that is no CSV") from None
