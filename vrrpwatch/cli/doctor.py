@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from vrrpwatch.cli.exits import Exit, Failure, complain
-from vrrpwatch.cli.options import Color, setting, wants_color
+from vrrpwatch.cli.options import Color, color_option, setting, wants_color
 from vrrpwatch.cli.streams import Output
 from vrrpwatch.wire.text import safe_text
 
@@ -58,13 +58,7 @@ NEEDS_RAW = (
     metavar="SECONDS",
     help="How long --probe waits for PEER to be started.",
 )
-@setting(
-    "--color",
-    type=click.Choice(["auto", "always", "never"]),
-    default="auto",
-    show_default=True,
-    help="Colour the output; auto does so on a terminal, and obeys NO_COLOR.",
-)
+@color_option
 @click.pass_context
 def doctor(
     ctx: click.Context,

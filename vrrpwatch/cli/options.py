@@ -59,19 +59,22 @@ def capture_arguments(function: Function) -> Function:
     return click.argument("captures", metavar="CAPTURE...", nargs=-1, type=CAPTURE)(function)
 
 
+color_option = setting(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour the output; auto does so on a terminal, and obeys NO_COLOR.",
+)
+
+
 def common_options(function: Function) -> Function:
     """What every command that reads captures takes."""
     for decorate in (
         click.option(
             "-n", "numeric", is_flag=True, expose_value=False, help="Accepted as in tcpdump; names are never looked up."
         ),
-        setting(
-            "--color",
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            show_default=True,
-            help="Colour the output; auto does so on a terminal, and obeys NO_COLOR.",
-        ),
+        color_option,
         setting("--reveal", is_flag=True, help="Show simple passwords instead of masking them."),
         setting("--segment", metavar="NAME", help="Name the interface of captures that do not name it themselves."),
     ):

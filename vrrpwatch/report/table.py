@@ -4,11 +4,9 @@ Everything that came off the wire or out of a file name is made safe before rich
 """
 
 from collections.abc import Iterator, Sequence
-from io import StringIO
-from shutil import get_terminal_size
-from typing import Any, Literal
+from typing import Any
 
-from rich.console import Console, ConsoleRenderable
+from rich.console import ConsoleRenderable
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -18,6 +16,7 @@ from vrrpwatch.core.analysis import Analysis, GroupInfo, Tenure, VolumeInfo
 from vrrpwatch.core.cures import Cures
 from vrrpwatch.core.model import NANOSECONDS, Event, Severity
 from vrrpwatch.report import phrases
+from vrrpwatch.report.terminal import Color, print_parts
 from vrrpwatch.report.units import (
     clock,
     count,
@@ -35,8 +34,6 @@ from vrrpwatch.report.units import (
 from vrrpwatch.report.writer import TextSink
 from vrrpwatch.wire.text import safe_text
 
-Color = Literal["auto", "always", "never"]
-
 # Beyond these a screen is no place to read: the other outputs list everything.
 MAX_FINDINGS = 100
 MAX_BLOCKS = 20
@@ -48,8 +45,6 @@ MAX_TEXT = 1_000
 
 _STYLES = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _STATE_STYLES = {"held": "green", "contested": "bold red", "lost": "yellow"}
-# For terminals that cannot show them.
-_ASCII = str.maketrans("✖▲•✔○·…─", "X!*+o-~-")
 
 
 def write_table(
@@ -64,27 +59,7 @@ def write_table(
 
     ``disagreements`` are the second opinion's, where it was asked for.
     """
-    tty = file.isatty() if color == "auto" else color == "always"
-    # Rendered apart and written at once, so that an encoding without the symbols can be served.
-    buffer = StringIO()
-    console = Console(
-        file=buffer,
-        width=width or (get_terminal_size().columns if file.isatty() else 80),
-        force_terminal=tty,
-        color_system="standard" if tty else None,
-        no_color=not tty,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-    )
-    for part in _report(analysis, console.width, disagreements):
-        console.print(part)
-    text = buffer.getvalue()
-    if not (file.encoding or "utf-8").lower().replace("-", "").startswith("utf"):
-        text = text.translate(_ASCII)
-    # Padding would only show as odd selections and diffs.
-    file.write("\n".join(line.rstrip() for line in text.split("\n")))
+    print_parts(lambda columns: _report(analysis, columns, disagreements), file, width=width, color=color)
 
 
 def _report(
