@@ -71,7 +71,7 @@ def here() -> tuple[str, int]:
 def load(path: Path) -> Ledger | str | None:
     """What the file says of this boot and namespace, ``None`` where it says nothing, or why it cannot be used."""
     try:
-        data = _trusted(path)
+        data = trusted(path)
         found = Ledger.model_validate_json(data)
     except FileNotFoundError:
         return None
@@ -83,7 +83,7 @@ def load(path: Path) -> Ledger | str | None:
     return found if (found.boot, found.namespace) == here() else None
 
 
-def _trusted(path: Path) -> bytes:
+def trusted(path: Path) -> bytes:
     """The file's bytes; what others than this user and root may write is refused."""
     data = read_regular(path, MAX_LEDGER)
     status = path.lstat()
@@ -101,14 +101,19 @@ def save(path: Path, sysctls: Iterable[Changed], entries: Mapping[str, str]) -> 
     head = json.dumps({"schema": _SCHEMA, "boot": boot, "namespace": namespace})[:-1]
     changed = ",".join(one.model_dump_json() for one in sysctls)
     routers = ",".join(f"{json.dumps(name)}:{entry}" for name, entry in entries.items())
-    fresh = path.with_name(f"{path.name}.new")
     try:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f'{head},"sysctls":[{changed}],"routers":{{{routers}}}}}')
-        fresh.replace(path)
+        replace(path, f'{head},"sysctls":[{changed}],"routers":{{{routers}}}}}')
     except OSError as error:
         return f"{path}: cannot be written ({error.strerror or error}): after a crash nobody would clean up by it"
     return None
+
+
+def replace(path: Path, text: str) -> None:
+    """Writes a file of which readers see the old text or the new one; raises :class:`OSError`."""
+    fresh = path.with_name(f"{path.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    fresh.replace(path)
