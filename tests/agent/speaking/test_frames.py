@@ -4,13 +4,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
-from tests.agent.speaking.routers import COOKIE, WALL, adverts, carp, composer, frames, vrrp
+from tests.agent.speaking.routers import COOKIE, WALL, adverts, carp, composer, frames, verifier, vrrp
 from tests.wire.frames import octets
-from tests.wire.test_auth import UNICAST
-from vrrpwatch.agent.config.routers import Router
+from tests.wire.test_auth import KEY, SIGNED, SIGNED6, UNICAST
+from vrrpwatch.agent.config.routers import Router, VrrpAuth
 from vrrpwatch.agent.speaking.frames import announcement, gratuitous_arp
 from vrrpwatch.agent.speaking.sequences import Sequences
+from vrrpwatch.agent.speaking.verifying import Verified
 from vrrpwatch.core.machine.settings import Advert, CarpAdvert, VrrpAdvert
+from vrrpwatch.core.model import NANOSECONDS
 from vrrpwatch.wire.auth import carp_digest, trailer_digest
 from vrrpwatch.wire.checksum import internet_checksum
 from vrrpwatch.wire.link import dissect
@@ -131,6 +133,22 @@ def test_a_trailer_is_signed_and_its_time_grows(address: str, source: str) -> No
         # 2026-01-31 21:03:07.5 UTC.
         assert trailer[:5] == (1, 5, 1_769_893_387, 0x8000, counter)
         assert packet[-16:] == trailer_digest(key.encode(), packet[40 if ":" in address else 20 :], ip_address(source))
+
+
+@pytest.mark.parametrize(
+    ("address", "source", "image"),
+    [("192.0.2.100/24", "198.51.100.10", SIGNED), ("fe80::100/64", "fe80::10", SIGNED6)],
+    ids=["IPv4", "IPv6"],
+)
+def test_a_signed_advert_is_that_of_the_draft(address: str, source: str, image: bytes) -> None:
+    """Which keepalived 2.4 implements; its time is half a second after 0x68000000."""
+    auth = VrrpAuth.model_construct(type="hmac", key_id=1, secret_file=KEY)
+    router = vrrp(addresses=[address]).model_copy(update={"auth": auth})
+    wall = 0x6800_0000 * NANOSECONDS + NANOSECONDS // 2
+    (packet,) = composer(router, source).compose(VrrpAdvert(200, 1.0), wall)
+    assert packet[-len(image) :] == image
+    verdict = verifier(router, A if router.family == 4 else "fe80::11").verify(packet, wall)
+    assert verdict == Verified(ip_address(source), VrrpAdvert(200, 1.0))
 
 
 def test_all_peers_get_one_signature() -> None:
