@@ -9,6 +9,7 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from vrrpwatch import settings
+from vrrpwatch.agent import places
 from vrrpwatch.agent.config.companions import Conntrackd, Ipvs
 from vrrpwatch.agent.config.fields import AbsolutePath, Delay, Label, UserName
 from vrrpwatch.agent.config.routers import AnyRouter, Hooks
@@ -19,9 +20,6 @@ from vrrpwatch.core.fields import Table, filled, unique
 # The most that one VRID each on four segments and both families would be; each costs a timer and its adverts.
 MAX_ROUTERS = 2_048
 MAX_TRACKERS = 1_000
-
-DEFAULT_SOCKET = Path("/run/vrrpwatch/agent.sock")
-DEFAULT_STATE = Path("/run/vrrpwatch/agent.json")
 
 
 class SyncGroup(Table):
@@ -44,9 +42,9 @@ class Running(Table):
     for the next start after a crash.
     """
 
-    socket: AbsolutePath = DEFAULT_SOCKET
+    socket: AbsolutePath = places.SOCKET
     socket_group: UserName | None = None
-    state: AbsolutePath = DEFAULT_STATE
+    state: AbsolutePath = places.STATE
     listen: Delay | None = None
     audit: bool = True
     alerts: AbsolutePath | None = None
