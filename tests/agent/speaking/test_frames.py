@@ -136,18 +136,21 @@ def test_a_trailer_is_signed_and_its_time_grows(address: str, source: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("address", "source", "image"),
-    [("192.0.2.100/24", "198.51.100.10", SIGNED), ("fe80::100/64", "fe80::10", SIGNED6)],
+    ("given", "source", "image"),
+    [
+        ({"addresses": ["192.0.2.100/24"], "checksum": "plain"}, "198.51.100.10", SIGNED),
+        ({"addresses": ["fe80::100/64"], "peers": ["fe80::20"]}, "fe80::10", SIGNED6),
+    ],
     ids=["IPv4", "IPv6"],
 )
-def test_a_signed_advert_is_that_of_the_draft(address: str, source: str, image: bytes) -> None:
+def test_a_signed_advert_is_that_of_the_draft(given: dict[str, object], source: str, image: bytes) -> None:
     """Which keepalived 2.4 implements; its time is half a second after 0x68000000."""
     auth = VrrpAuth.model_construct(type="hmac", key_id=1, secret_file=KEY)
-    router = vrrp(addresses=[address]).model_copy(update={"auth": auth})
+    router = vrrp(**given).model_copy(update={"auth": auth})
     wall = 0x6800_0000 * NANOSECONDS + NANOSECONDS // 2
     (packet,) = composer(router, source).compose(VrrpAdvert(200, 1.0), wall)
     assert packet[-len(image) :] == image
-    verdict = verifier(router, A if router.family == 4 else "fe80::11").verify(packet, wall)
+    verdict = verifier(router, A if router.family == 4 else "fe80::20").verify(packet, wall)
     assert verdict == Verified(ip_address(source), VrrpAdvert(200, 1.0))
 
 
