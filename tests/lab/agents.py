@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.lab.network import Host, Process
 from tests.lab.waiting import LabError, wait_until
+from vrrpwatch.agent import places
 
 # No listening first, unless a scenario is about it: a lab's networks are known.
 _QUICK: dict[str, Any] = {"listen": 0, "audit": False}
@@ -60,7 +61,7 @@ def ask(host: Host, *command: str, check: bool = True) -> "subprocess.CompletedP
 
 def socket(host: Host) -> Path:
     """Where the agent's socket is, seen from outside of the host."""
-    return host.folder / "run/vrrpwatch/agent.sock"
+    return host.folder / places.SOCKET.relative_to("/")
 
 
 def try_status(host: Host) -> dict[str, Any] | None:
