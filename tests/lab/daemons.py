@@ -22,6 +22,7 @@ class Instance:
     password: str = ""
     peers: Sequence[str] = ()
     ipv6: bool = False
+    vmac: bool = False
 
     def text(self, name: str) -> str:
         lines = [
@@ -34,6 +35,8 @@ class Instance:
         ]
         if self.ipv6:
             lines.append("native_ipv6")
+        if self.vmac:
+            lines.append("use_vmac")
         if self.auth is not None:
             lines += ["authentication {", f"auth_type {self.auth}", f"auth_pass {self.password}", "}"]
         if self.peers:
@@ -50,7 +53,9 @@ def keepalived(host: Host, *instances: Instance) -> Process:
     return process
 
 
-def ucarp(host: Host, *, address: str, vhid: int, advskew: int, source: str, advbase: int = 1) -> Process:
+def ucarp(
+    host: Host, *, address: str, vhid: int, advskew: int, source: str, advbase: int = 1, preempt: bool = False
+) -> Process:
     """ucarp with the passphrase "lab", adding and removing ``address`` as its manual's scripts do."""
     up = host.write("up.sh", f'#!/bin/sh\nexec ip address add {address}/24 dev "$1"\n', 0o700)
     down = host.write("down.sh", f'#!/bin/sh\nip address delete {address}/24 dev "$1"\nexit 0\n', 0o700)
@@ -67,6 +72,7 @@ def ucarp(host: Host, *, address: str, vhid: int, advskew: int, source: str, adv
         f"--downscript={down}",
         "--neutral",
         "--shutdown",
+        *(("--preempt",) if preempt else ()),
     )
 
 
@@ -85,6 +91,11 @@ def frr(host: Host, *, vrid: int, priority: int, address: str, interval: float =
     zebra = host.start(*_frr(host, "zebra", "\n"))
     socket = own / "zserv.api"
     wait_until(socket.exists, at_most=10, what="zebra's socket", seen=zebra.log.read_text)
+    return vrrpd(host, vrid=vrid, priority=priority, address=address, interval=interval)
+
+
+def vrrpd(host: Host, *, vrid: int, priority: int, address: str, interval: float = 1) -> Process:
+    """Another life of FRR's vrrpd, where :func:`frr` has been."""
     config = [
         "interface eth0",
         f" vrrp {vrid} version 3",

@@ -21,8 +21,9 @@ DRAINED_DEMOTION = 240
 class Member:
     """``attachment`` is ``None`` while there is no interface to run on, for the reason ``detached``.
 
-    ``wants`` is whether it has given its master up and waits for the rest of its sync group; ``announce`` yields the
-    instants of its next announcements while it is master, since its ``takeover``, a number that no other has.
+    ``wants`` is whether it has given its master up and waits for the rest of its sync group; ``resigned`` whether that
+    master said goodbye; ``announce`` yields the instants of its next announcements while it is master, since its
+    ``takeover``, a number that no other has.
     """
 
     config: Router
@@ -37,12 +38,20 @@ class Member:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     master: IPAddress | None = None
+    resigned: bool = False
     announce: Iterator[Instant] | None = None
     takeover: int = 0
     armed: Instant | None = None
     was: RouterState = "stop"
     why: str = ""
     changes: int = 0
+
+    @property
+    def silence(self) -> str:
+        """Why nobody is heard."""
+        if self.master is None:
+            return "no master was heard"
+        return f"{self.master} {'resigned' if self.resigned else 'was silent'}"
 
     @property
     def name(self) -> str:

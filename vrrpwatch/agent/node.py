@@ -102,6 +102,7 @@ class Node:
         before = member.state
         self._feed(member, AdvertReceived(heard.source, heard.advert), now, f"heard {heard.source}")
         after = member.state
+        member.resigned = heard.advert.resigns
         if isinstance(after, Backup) and not heard.advert.resigns:
             if after is not before:
                 member.wants = False
@@ -243,7 +244,7 @@ class Node:
                 return
             self._feed(member, TakeOver(), now, "the sync group's masters are silent")
             return
-        self._feed(member, _FIRED, now, f"{member.master} was silent" if member.master else "no master was heard")
+        self._feed(member, _FIRED, now, member.silence)
 
     def _feed(self, member: Member, event: Input, now: Instant, why: str) -> None:
         """One step of one router, its effects, and what follows from it for the routers that go with it."""

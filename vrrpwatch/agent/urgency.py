@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 # A low one of the real-time priorities: above every ordinary program, below what the kernel's own threads have.
 PRIORITY = 10
-# Microseconds without a pause after which the kernel ends a real-time program (setrlimit(2), RLIMIT_RTTIME): a loop that
+# Microseconds without a pause after which the kernel ends a real-time program (RLIMIT_RTTIME of setrlimit(2)): one that
 # hangs must not take the host with it.
 MAX_UNBROKEN = 2_000_000
 # bits/mman.h.
