@@ -14,7 +14,7 @@ from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Final
 
-from vrrpwatch.agent.config.routers import Router
+from vrrpwatch.agent.config.routers import Router, VirtualAddress
 from vrrpwatch.agent.holding import requests, sysctls
 from vrrpwatch.agent.holding.attachments import attachment, fault, is_owner, macvlan_name, router_mac, source
 from vrrpwatch.agent.holding.facts import Address, Link, addresses, link_named
@@ -191,7 +191,9 @@ class Holder:
             return clash
         device = macvlan_name(router) if router.vmac else router.interface
         changes = self._sysctls.plan(router.name, _needs(router, device))
-        kept = frozenset(one.address for one in router.addresses if is_owner(router) and _present(one.address, there))
+        kept = frozenset(
+            one.address for one in router.addresses if is_owner(router) and _present(one, link, indices, there)
+        )
         self._entries[router.name] = _entry(router, device, kept).model_dump_json(by_alias=True)
         self._save()
         for one in changes:
@@ -216,21 +218,21 @@ class Holder:
 
     def _clash(self, router: Router, link: Link, indices: dict[str, int], there: list[Address]) -> str | None:
         """Why the router would share an address with whoever is master, as long as it is not: it is there already."""
-        if is_owner(router):
-            return None
         for wanted in router.addresses:
-            index = link.index if wanted.interface is None else indices[wanted.interface]
-            for one in there:
-                if one.index != index or one.ip != wanted.address.ip:
-                    continue
+            for one in _present(wanted, link, indices, there):
                 address = ip_interface((one.ip, one.prefix))
-                if not one.ours:
+                where = wanted.interface or router.interface
+                if is_owner(router):
+                    if router.vmac:
+                        return f"{address} is on {where} itself, which answers with its own MAC: remove it, or vmac"
+                elif one.ours:
+                    self._channel.do(numbered([requests.remove_address(address, one.index)]))
+                    self.told(f"{router.name}: {address} was left on {where} by an agent that died: removed")
+                else:
                     return (
-                        f"{address} is on {wanted.interface or router.interface} already, put there by somebody else: "
+                        f"{address} is on {where} already, put there by somebody else: "
                         "remove it there, or give priority 255 if it is this host's own"
                     )
-                self._channel.do(numbered([requests.remove_address(address, index)]))
-                self.told(f"{router.name}: {address} was left by an agent that died: removed")
         return None
 
     def _macvlan(self, router: Router, link: Link) -> Link | str:
@@ -245,11 +247,12 @@ class Holder:
         made = link_named(self._channel, name)
         if refused or made is None:
             return f"no macvlan can be made on {router.interface}: {refused[0].reason if refused else 'it is gone'}"
-        for path, value in sysctls.of_macvlan(name):
+        ipv6 = any(one.address.version == 6 for one in router.addresses)
+        for path, value in sysctls.of_macvlan(name, ipv6=ipv6):
             reason = sysctls.write(path, value) if path.exists() else None
             if reason is not None:
                 self._complain(f"{path} cannot be set to {value} ({reason}): hosts may not find the virtual MAC")
-        # Where IPv6 is switched off no link-local address would come up anyway.
+        # Where it has no IPv6 the first is refused, and nothing would come up anyway.
         refused = self._channel.do(numbered([requests.without_link_local(made.index), requests.switch_on(made.index)]))
         if any(one.request != 0 for one in refused):
             self._channel.do(numbered([requests.remove_link(made.index)]))
@@ -368,5 +371,7 @@ def _refused(router: Router, device: Link, indices: Mapping[str, int]) -> frozen
     )
 
 
-def _present(address: object, there: Iterable[Address]) -> bool:
-    return any(ip_interface((one.ip, one.prefix)) == address and not one.ours for one in there)
+def _present(wanted: VirtualAddress, link: Link, indices: Mapping[str, int], there: Iterable[Address]) -> list[Address]:
+    """The address as it is on its interface now, with whatever prefix."""
+    index = link.index if wanted.interface is None else indices[wanted.interface]
+    return [one for one in there if (one.index, one.ip) == (index, wanted.address.ip)]

@@ -65,7 +65,7 @@ class Ledger(Table):
 def here() -> tuple[str, int]:
     """This boot's identity, and the network namespace's."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return boot, os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116 - the file system's number of it, no path
+    return boot, os.stat("/proc/thread-self/ns/net").st_ino  # noqa: PTH116 - the file system's number of it, no path
 
 
 def load(path: Path) -> Ledger | str | None:

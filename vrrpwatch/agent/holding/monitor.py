@@ -43,7 +43,6 @@ from vrrpwatch.agent.holding.netlink import (
     NLMSG_DONE,
     NLMSG_ERROR,
     PATIENCE,
-    READ,
     Message,
     message,
     messages,
@@ -53,8 +52,10 @@ from vrrpwatch.wire.values import IPAddress
 
 # linux/rtnetlink.h, RTNLGRP_*.
 _LINKS, _IPV4_ADDRESSES, _IPV6_ADDRESSES, _IPV4_ROUTES, _IPV6_ROUTES = 1, 5, 9, 7, 11
-# Messages in a row, before others in the event loop have their turn; a read of a list has a hundred at most.
-_PORTION: Final = 64
+# Messages in a row, some 25 µs each, before others in the event loop have their turn; and how much of a list is read at
+# once, which is how much the kernel makes ready at once: some 20 links.
+_PORTION: Final = 16
+_READ: Final = 1 << 14
 # Lists that changed while the kernel made them, in a row; on a host that never rests the changes must do.
 _TRIES: Final = 3
 _SEQUENCE: Final = struct.Struct("=I")
@@ -123,6 +124,8 @@ class Monitor:
         self._sequence = 0
         self._torn = False
         self._tries = 0
+        self._answered = False
+        self._routes_due = False
         self._seen: set[object] = set()
         self._found: list[Change] = []
         groups = {_IPV4_ROUTES if family == AF_INET else _IPV6_ROUTES for family, _ in tables}
@@ -175,7 +178,7 @@ class Monitor:
         heard = 0
         while heard < _PORTION:
             try:
-                data = self._socket.recv(READ)
+                data = self._socket.recv(_READ)
             except BlockingIOError:
                 break
             except OSError as error:
@@ -184,10 +187,13 @@ class Monitor:
                 self.lost += 1
                 self._torn = True
                 self._list_all()
-                continue
-            for said in messages(data):
-                self._hear(said)
-                heard += 1
+            else:
+                for said in messages(data):
+                    self._hear(said)
+                    heard += 1
+        if self._routes_due:
+            self._routes_due = False
+            self._list_routes()
         found, self._found = self._found, []
         return found
 
@@ -211,8 +217,7 @@ class Monitor:
         self._asked = self._left.popleft() if self._left else None
         if self._asked is None:
             return
-        self._torn = False
-        self._seen.clear()
+        self._torn = self._answered = False
         self._sequence += 1
         request = bytearray(message(self._asked.kind, NLM_F_DUMP, self._asked.body))
         _SEQUENCE.pack_into(request, 8, self._sequence)
@@ -246,6 +251,10 @@ class Monitor:
     def _hear(self, said: Message) -> None:
         # Changes bear the number of the request that made them, so it is the port that tells answers to us.
         answer = self._asked is not None and (said.port, said.sequence) == (self._port, self._sequence)
+        if answer and not self._answered:
+            # What was heard until now is older than the list: of that, what went away again may be among the lost.
+            self._answered = True
+            self._seen.clear()
         if answer and said.flags & NLM_F_DUMP_INTR:
             self._torn = True
         kind = said.kind
@@ -283,13 +292,13 @@ class Monitor:
         if before.running != link.running:
             self._found.append(LinkChange("up" if link.running else "down", link))
             # The kernel takes IPv4 routes along without a word.
-            self._list_routes()
+            self._routes_due = True
 
     def _link_gone(self, index: int) -> None:
         link = self.links.pop(index, None)
         if link is not None:
             self._found.append(LinkChange("gone", link))
-            self._list_routes()
+            self._routes_due = True
 
     def _hear_address(self, address: Address, *, gone: bool) -> None:
         key = (address.index, address.ip, address.prefix)
@@ -309,7 +318,7 @@ class Monitor:
         address = self.addresses.pop(key, None)
         if address is not None:
             self._found.append(AddressChange("deleted", address))
-            self._list_routes()
+            self._routes_due = True
 
     def _hear_route(self, said: Message) -> None:
         route = read_route(said.body)

@@ -75,11 +75,11 @@ def under_addresses(device: str) -> tuple[Need, ...]:
     return (Need(device, "promote_secondaries", 1, frozenset({1})),)
 
 
-def of_macvlan(device: str) -> tuple[tuple[Path, int], ...]:
+def of_macvlan(device: str, *, ipv6: bool) -> tuple[tuple[Path, int], ...]:
     """What a macvlan gets; it goes with the macvlan, so nothing is put back.
 
     It answers for its own addresses only, and to hosts that are routed back over the interface below (rp_filter 2
-    outweighs a strict ``all``); no router advertisement gives it an address.
+    outweighs a strict ``all``); no router advertisement gives it an address, and without need it has no IPv6 at all.
     """
     return (
         (path(device, "arp_ignore"), 1),
@@ -87,6 +87,7 @@ def of_macvlan(device: str) -> tuple[tuple[Path, int], ...]:
         (path(device, "rp_filter"), 2),
         (path(device, "accept_ra", "ipv6"), 0),
         (path(device, "autoconf", "ipv6"), 0),
+        (path(device, "disable_ipv6", "ipv6"), 0 if ipv6 else 1),
     )
 
 
