@@ -182,6 +182,18 @@ def test_nobody_but_speakers_may_answer_for_a_virtual_address() -> None:
     assert against(elsewhere, claims=frozenset({Claim("eth0", ips("192.0.2.7")[0], STRANGER)})) == ()
 
 
+def test_who_advertises_from_a_virtual_mac_may_answer_from_a_card() -> None:
+    hidden = group(carp_speaker(mac="00:00:5e:00:01:33", authentic=True), of=key("carp"))
+    answer, stray = Claim("eth0", ADDRESS, OTHER_MAC), Claim("eth0", ADDRESS, STRANGER)
+    router = carp(advskew=100)
+    # As long as that is not known nobody is a stranger, but for who answers from another group's MAC.
+    assert against(router, hidden, claims=frozenset({answer, stray})) == ()
+    other = Claim("eth0", ADDRESS, "00:00:5e:00:01:3c")
+    assert only(router, hidden, claims=frozenset({answer, other})).heard.startswith(other.mac)
+    card = Claim("eth0", ips(OTHER_IP)[0], OTHER_MAC)
+    assert only(router, hidden, claims=frozenset({answer, stray, card})).heard.startswith(STRANGER)
+
+
 def test_our_own_address_must_not_be_claimed_either() -> None:
     claims = frozenset({Claim("eth0", ips(OWN_IP)[0], STRANGER), Claim("eth0", ips(OWN_IP)[0], OWN_MAC)})
     assert only(vrrp(), claims=claims).rule == "duplicate-source"

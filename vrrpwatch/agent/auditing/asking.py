@@ -45,7 +45,14 @@ class Asker:
         if len(wanted) > MAX_ASKED:
             told(f"who answers for addresses is asked of {MAX_ASKED:,} only, and {len(wanted):,} are configured")
         self._left = deque(wanted[:MAX_ASKED] * TIMES)
+        self._asked = min(len(wanted), MAX_ASKED)
         self._sockets: dict[str, socket.socket] = {}
+
+    def add(self, question: Question) -> None:
+        """One more question, unless there are too many already."""
+        if self._asked < MAX_ASKED:
+            self._asked += 1
+            self._left.extend([question] * TIMES)
 
     def ask(self) -> None:
         """The next few questions, if there are any left."""

@@ -29,6 +29,12 @@ class Claims:
     def __init__(self, addresses: Iterable[tuple[str, IPAddress]]) -> None:
         self._cards: dict[tuple[str, IPAddress], set[Mac]] = {key: set() for key in addresses}
 
+    def want(self, place: str, address: IPAddress) -> bool:
+        """Collects what is claimed of one more; whether it is new."""
+        known = (place, address) in self._cards
+        self._cards.setdefault((place, address), set())
+        return not known
+
     @property
     def found(self) -> frozenset[Claim]:
         return frozenset(Claim(place, ip, mac) for (place, ip), macs in self._cards.items() for mac in macs)

@@ -27,6 +27,7 @@ from vrrpwatch.capture.live_privileges import drop_privileges
 from vrrpwatch.capture.live_socket import RingSize
 from vrrpwatch.capture.ring import MAX_CAPTURED
 from vrrpwatch.capture.session import WANTED
+from vrrpwatch.core.claims import is_virtual
 from vrrpwatch.core.engine import EngineOptions
 from vrrpwatch.core.frames import Batch
 from vrrpwatch.core.model import Instant, Seconds
@@ -38,6 +39,8 @@ from vrrpwatch.wire.values import IPAddress, Mac
 
 # Seconds between two looks at what came in.
 INTERVAL: Final = 0.1
+# And between two looks at who advertises.
+MEETING: Final = 0.5
 # Some seconds of adverts and ARP are little.
 _RING: Final = RingSize(blocks=16)
 _SIOCGIFHWADDR: Final = 0x8927
@@ -92,15 +95,15 @@ class Listening:
         )
         subjects = [(one, address) for one in stations for address in _addresses(one)]
         self._claims = Claims((one.attachment.interface, address) for one, address in subjects)
-        cards = _cards()
-        self._own_macs = frozenset(cards.values())
+        self._cards = _cards()
         questions = (
-            Question(place, cards[place], address)
+            Question(place, self._cards[place], address)
             for one, address in subjects
-            if (place := one.attachment.interface) in cards
+            if (place := one.attachment.interface) in self._cards
         )
         self._asker = Asker(questions, told)
         self._deaf: dict[str, str] = {}
+        self._met: Seconds = 0.0
 
     def open(self) -> None:
         """Raises :class:`CaptureError` where nothing can be listened to."""
@@ -121,7 +124,9 @@ class Listening:
         self._watching = Watching(ears, lambda names: EngineOptions(names.interface, keys=options), (), outages)
         found = self._watching.run()
         self._note_links()
-        return Survey(found.groups, found.findings, self._claims.found, found.multicast, self._own_macs)
+        return Survey(
+            found.groups, found.findings, self._claims.found, found.multicast, frozenset(self._cards.values())
+        )
 
     @property
     def deaf(self) -> dict[str, str]:
@@ -134,9 +139,21 @@ class Listening:
         self._memberships.close()
 
     def _is_over(self) -> bool:
-        self._asker.ask()
         passed = self._clock() - self._began
+        if passed >= self._met + MEETING:
+            self._met = passed
+            self._meet()
+        self._asker.ask()
         return passed >= self._seconds or (passed >= LEAST and self._knows_all())
+
+    def _meet(self) -> None:
+        """Asks for the cards of those who advertise from virtual MACs: they may answer for the addresses from these."""
+        for station in self._stations:
+            place, info = station.attachment.interface, self._watching.monitor.group(station.key)
+            for speaker in () if info is None else info.speakers:
+                hidden = place in self._cards and is_virtual(speaker.key.mac or "")
+                if hidden and self._claims.want(place, speaker.key.ip):
+                    self._asker.add(Question(place, self._cards[place], speaker.key.ip))
 
     def _knows_all(self) -> bool:
         """Whether somebody is master of each group: then no silence has to be waited out."""

@@ -13,7 +13,7 @@ from vrrpwatch.agent.auditing.stations import Station, is_unicast
 from vrrpwatch.core.analysis import GroupInfo, SpeakerInfo, VolumeInfo
 from vrrpwatch.core.checks_pairs import listed
 from vrrpwatch.core.checks_speaker import OWNER_PRIORITY, title
-from vrrpwatch.core.claims import virtual_macs
+from vrrpwatch.core.claims import is_virtual, virtual_macs
 from vrrpwatch.core.cures import Cures
 from vrrpwatch.core.findings import RULES
 from vrrpwatch.core.model import Finding, GroupKey, Severity
@@ -241,6 +241,11 @@ class _Heard:
         config, place = station.config, station.attachment.interface
         here = [one.address.ip for one in config.addresses if one.interface in (None, config.interface)]
         known = virtual_macs(station.key) | self._own(station) | _cards(near)
+        # Who advertises from a virtual MAC may answer from a card, which only an answer for its own address tells.
+        hidden = [speaker.key.ip for info in near for speaker in info.speakers if is_virtual(speaker.key.mac or "")]
+        cards = [self._claims.get((place, ip), []) for ip in hidden]
+        known = known.union(*cards)
+        certain = all(cards)
         for address in here:
             others = [info for info in self._holding.get((place, address), []) if info not in near and info.speakers]
             for info in others[:MAX_COMPARED]:
@@ -252,6 +257,8 @@ class _Heard:
                 )
             held = known | _cards(others)
             for mac in [mac for mac in self._claims.get((place, address), []) if mac not in held][:MAX_COMPARED]:
+                if not certain and not is_virtual(mac):
+                    continue
                 yield Difference(
                     "vip-conflict",
                     f"{mac} on {place} answers for {address} and advertises nothing",
