@@ -17,10 +17,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.agent.tracking.stage import first_result
 from tests.lab.daemons import Instance, keepalived
 from tests.lab.network import Lab, run
 from tests.lab.stage import ALPHA, CLIENT, GATEWAY, address
 from tests.lab.waiting import LabError, wait_until
+from vrrpwatch.agent.config.trackers import UnitTracker
 
 UNIT = "vrrpwatch.service"
 SETTINGS, ALERTS = Path("/etc/vrrpwatch/config.toml"), Path("/etc/vrrpwatch/alerts.toml")
@@ -209,6 +211,12 @@ def hang(seen: dict[str, Any]) -> None:
     os.close(pipe)
 
 
+def tracked(unit: str) -> tuple[bool, str]:
+    """What the agent's tracker of a unit finds."""
+    found = first_result(UnitTracker(name="unit", type="systemd", unit=unit, timeout=60))
+    return found.good, found.detail
+
+
 def live(lab: Lab) -> dict[str, Any]:
     """The service's life from its first start to its end, and a start in vain."""
     seen: dict[str, Any] = {}
@@ -216,6 +224,7 @@ def live(lab: Lab) -> dict[str, Any]:
     begin(seen)
     reload(seen, Receiver())
     hang(seen)
+    seen["tracked"] = [tracked(UNIT), tracked("no-such-unit.service")]
     seen["stop"] = command("stop")
     seen["stopped"] = show()
     seen["recorded"] = recorded()
@@ -223,6 +232,7 @@ def live(lab: Lab) -> dict[str, Any]:
     SETTINGS.write_text(_CONFIG.replace("interface", "interfaces"))
     seen["wrong settings"] = command("start")
     seen["failed"] = show()
+    seen["tracked"].append(tracked(UNIT))
     seen["log"] = log()
     own = entries(f"--unit={UNIT}", "_TRANSPORT=stdout")
     seen["levels"] = {str(entry["MESSAGE"]): entry["PRIORITY"] for entry in own}

@@ -133,3 +133,8 @@ def test_settings_that_are_wrong_are_not_tried_again(seen: Seen) -> None:
     assert (failed["ActiveState"], failed["ExecMainStatus"], failed["NRestarts"]) == ("failed", "2", "0")
     (fault,) = (line for line in seen["log"] if "[watch] interfaces: no such setting" in line)
     assert fault.startswith("vrrpwatch: /etc/vrrpwatch/config.toml: ")
+
+
+def test_an_agent_can_track_whether_it_is_active(seen: Seen) -> None:
+    # Active, not there, and failed.
+    assert seen["tracked"] == [[True, "active"], [False, "not active"], [False, "not active"]]

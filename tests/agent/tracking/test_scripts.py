@@ -101,7 +101,8 @@ def test_a_check_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None
     ("body", "expected"),
     [
         ("sys.exit(0 if sys.argv[1:] == ['is-active', '--quiet', '--', 'haproxy.service'] else 9)", (True, "active")),
-        ("sys.exit(3)", (False, "not active (exit status 3)")),
+        ("sys.exit(3)", (False, "not active")),
+        ("sys.exit(7)", (False, "not active (exit status 7)")),
         ("sys.exit('Failed to connect to bus')", (False, "not active (Failed to connect to bus)")),
     ],
 )

@@ -14,6 +14,8 @@ from vrrpwatch.alerts.programs import Identity, IdentityError, identity
 from vrrpwatch.core.model import Seconds
 
 SYSTEMCTL: Final = "/usr/bin/systemctl"
+# systemctl(1), exit status; also for a unit that there is not.
+_NOT_ACTIVE: Final = 3
 
 
 class Running:
@@ -81,8 +83,8 @@ class UnitCheck:
         ending = await self._running.run(None)
         if ending.status == 0:
             return Result(True, "active")
-        last = _last_line(ending.said)
-        return Result(False, f"not active ({last or ending.trouble})")
+        why = _last_line(ending.said) or ("" if ending.status == _NOT_ACTIVE else ending.trouble)
+        return Result(False, f"not active ({why})" if why else "not active")
 
     async def close(self) -> None:
         await self._running.close()
