@@ -43,21 +43,21 @@ def test_ah_numbers_survive_a_clock_of_1970_and_a_host_at_the_end_of_all_numbers
 
 def test_a_trailer_has_the_time_of_day() -> None:
     sequences = Sequences(1)
-    assert sequences.next_trailer(7 * SECOND + SECOND // 4, 5) == (7, 0x4000, 0)
-    assert sequences.next_trailer(7 * SECOND + SECOND // 4, 5) == (7, 0x4000, 1)
-    assert sequences.next_trailer(7 * SECOND + SECOND // 2, 5) == (7, 0x8000, 0)
+    assert sequences.next_trailer(7 * SECOND + SECOND // 4, 5) == 0x7_4000_0000
+    assert sequences.next_trailer(7 * SECOND + SECOND // 4, 5) == 0x7_4000_0001
+    assert sequences.next_trailer(7 * SECOND + SECOND // 2, 5) == 0x7_8000_0000
 
 
 def test_the_counter_of_a_trailer_carries() -> None:
     sequences = Sequences(1, trailer=7 << 32 | 0xFFFF_FFFF)
-    assert sequences.next_trailer(7 * SECOND, 5) == (8, 0, 0)
+    assert sequences.next_trailer(7 * SECOND, 5) == 8 << 32
 
 
 def test_a_trailer_grows_on_while_the_clock_is_a_little_behind_and_begins_anew_beyond_the_window() -> None:
     sequences = Sequences(1)
     sequences.next_trailer(100 * SECOND, 5)
-    assert sequences.next_trailer(95 * SECOND, 5) == (100, 0, 1)
-    assert sequences.next_trailer(94 * SECOND, 5) == (94, 0, 0)
+    assert sequences.next_trailer(95 * SECOND, 5) == 100 << 32 | 1
+    assert sequences.next_trailer(94 * SECOND, 5) == 94 << 32
 
 
 def test_the_window_is_keepaliveds() -> None:

@@ -45,6 +45,8 @@ _ALL_NODES = IPv6Address("ff02::1")
 _ALL_NODES_MAC = "33:33:00:00:00:01"
 _ARP_REPLY = 2
 _NOBODY = bytes(TRAILER_DIGEST_SIZE)
+# Where numbers begin in the two (RFC 4302 §2; keepalived's vrrp_auth_hmac.h).
+_AH_SEQUENCE, _TRAILER_NUMBER = 8, 4
 
 
 class _Copy(NamedTuple):
@@ -69,8 +71,12 @@ class Composer:
         auth = router.auth if isinstance(router, VrrpRouter) else None
         self._signing = auth.type if auth is not None and auth.type != "simple" else None
         self._secret = auth.secret_file if auth is not None else b""
-        self._key_id = auth.key_id if auth is not None else 0
+        key_id = auth.key_id if auth is not None else 0
         self._window = freshness_window(router.interval) if isinstance(router, VrrpRouter) else 0
+        # keepalived's SPI is the source address, for want of a security association.
+        ah = AuthenticationHeader(PROTOCOL, int(source), 0, bytes(ICV_SIZE))
+        self._empty_ah = encode_ah(ah) if self._signing == "ah" else b""
+        self._empty_trailer = encode_trailer(HmacTrailer(SHA256, key_id, 0, 0, 0, _NOBODY))
         # A router has few: one for each of its priorities or demotions.
         self._copies: dict[Advert, tuple[_Copy, ...]] = {}
 
@@ -149,15 +155,13 @@ class Composer:
         raise ValueError(f"{router.name}: {advert} is of the other protocol")
 
     def _trailer(self, message: bytes, wall: Instant) -> bytes:
-        seconds, fraction, counter = self._sequences.next_trailer(wall, self._window)
-        trailer = encode_trailer(HmacTrailer(SHA256, self._key_id, seconds, fraction, counter, _NOBODY))
-        digest = trailer_digest(self._secret, message + trailer, self._source) or _NOBODY
-        return trailer[:-TRAILER_DIGEST_SIZE] + digest
+        number = self._sequences.next_trailer(wall, self._window)
+        head = self._empty_trailer[:_TRAILER_NUMBER] + number.to_bytes(8)
+        return head + (trailer_digest(self._secret, message + head + _NOBODY, self._source) or _NOBODY)
 
     def _authenticated(self, copy: _Copy, identification: int, sequence: int) -> bytes:
-        """keepalived's AH: the SPI is the source address, for want of a security association."""
-        header = AuthenticationHeader(PROTOCOL, int(self._source), sequence, bytes(ICV_SIZE))
-        packet = _numbered(copy.header, identification) + encode_ah(header) + copy.message
+        head = self._empty_ah[:_AH_SEQUENCE] + sequence.to_bytes(4) + self._empty_ah[AH.size :]
+        packet = _numbered(copy.header, identification) + head + copy.message
         start = IPV4.size + AH.size
         return packet[:start] + (ah_icv(packet, self._secret) or b"") + packet[start + ICV_SIZE :]
 

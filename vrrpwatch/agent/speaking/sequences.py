@@ -57,14 +57,14 @@ class Sequences:
         """A genuine advert of another host had this number."""
         self.ah = max(self.ah, sequence)
 
-    def next_trailer(self, wall: Instant, window: int) -> tuple[int, int, int]:
-        """Seconds, 65,536ths and counter of the next HMAC trailer: the time, or what follows the last one."""
+    def next_trailer(self, wall: Instant, window: int) -> int:
+        """Seconds, 65,536ths and counter of the next HMAC trailer as one number: the time, or what follows the last."""
         seconds, rest = divmod(wall, NANOSECONDS)
         clock = seconds << 32 | (rest << 16) // NANOSECONDS << 16
         ahead = (self.trailer >> 32) - seconds
         # Receivers refuse what is beyond the window: once a clock was set back by more, growing on would be in vain.
         self.trailer = clock if clock > self.trailer or ahead > window else self.trailer + 1
-        return self.trailer >> 32 & 0xFFFF_FFFF, self.trailer >> 16 & 0xFFFF, self.trailer & 0xFFFF
+        return self.trailer & 0xFFFF_FFFF_FFFF_FFFF
 
 
 class Replays:
