@@ -18,7 +18,7 @@ MAX_LINE: Final = 256 * 1024
 
 
 class Child:
-    """A process that has been given its task."""
+    """A process, and the socket that ties it to the agent."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes]", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -28,8 +28,8 @@ class Child:
         self._writer = writer
 
     @classmethod
-    async def start(cls, module: str, task: bytes) -> "Child":
-        """Runs ``python -m module``; raises :class:`OSError` where that cannot be."""
+    async def start(cls, module: str, task: bytes | None = None) -> "Child":
+        """Runs ``python -m module`` and gives it its task, if it is to have one; raises :class:`OSError`."""
         ours, process = spawn(module)
         try:
             reader, writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_LINE)
@@ -38,12 +38,17 @@ class Child:
             process.kill()
             process.wait()
             raise
-        writer.write(len(task).to_bytes(8) + task)
+        if task is not None:
+            writer.write(len(task).to_bytes(8) + task)
         return cls(process, reader, writer)
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def send(self, data: bytes) -> None:
+        """Tells it something more; returns at once."""
+        self._writer.write(data)
 
     async def lines(self) -> AsyncGenerator[dict[str, Any], None]:
         """What it says, until it ends."""
