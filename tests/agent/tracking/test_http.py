@@ -20,7 +20,7 @@ Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(answer: Answer, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> AsyncIterator[int]:
     """A server that reads a request's head and leaves the rest to ``answer``; gives its port."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +32,7 @@ async def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIte
         finally:
             writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(talk, address, 0, ssl=tls)
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -147,6 +147,21 @@ def test_the_request_names_the_host_and_ends_the_connection(monkeypatch: pytest.
     assert f"host: localhost:{port}\r\n".encode() in head
     assert b"connection: close\r\n" in head
     assert b"authorization: basic c29tzw9uztpzzwnyzxq=\r\n" in head
+
+
+def test_ipv6_is_asked_for_in_brackets() -> None:
+    asked: list[bytes] = []
+
+    async def answer(head: bytes, writer: asyncio.StreamWriter) -> None:
+        asked.append(head)
+        await says(page(b""))(head, writer)
+
+    async def play() -> int:
+        async with serving(answer, address="::1") as port:
+            assert (await run(f"http://[::1]:{port}/")).good
+            return port
+
+    assert f"host: [::1]:{asyncio.run(play())}\r\n".encode() in asked[0].lower()
 
 
 def test_nobody_there_is_said_in_the_kernels_words() -> None:
