@@ -87,10 +87,14 @@ class VirtualServer(Table):
     real: Annotated[tuple[RealServer, ...], Field(max_length=1_000), filled]
     sorry: SorryServer | None = None
 
+    @property
+    def reached(self) -> tuple[RealServer | SorryServer, ...]:
+        """All servers that may get connections."""
+        return self.real if self.sorry is None else (*self.real, self.sorry)
+
     @model_validator(mode="after")
     def _alike(self) -> Self:
-        reached: list[RealServer | SorryServer] = [*self.real, *(() if self.sorry is None else (self.sorry,))]
-        for one in reached:
+        for one in self.reached:
             if one.method != "nat" and one.port not in (None, self.port):
                 raise ValueError(f"{one.address} has another port than the virtual server: {one.method} keeps the port")
             if one.method != "tunnel" and one.address.version != self.address.version:
@@ -101,7 +105,7 @@ class VirtualServer(Table):
                     f"{real.address} cannot be checked at its UDP port: name the port of a TCP service as check.port, "
                     'or a check of type "script", or write check = false'
                 )
-        keys = [(real.address, real.port or self.port) for real in reached]
+        keys = [(real.address, real.port or self.port) for real in self.reached]
         if len(set(keys)) < len(keys):
             raise ValueError("lists a real server twice: keep it once")
         return self
@@ -128,6 +132,11 @@ class Ipvs(Table):
         keys = [(one.address, one.port, one.protocol) for one in self.virtual]
         if len(set(keys)) < len(keys):
             raise ValueError("lists a virtual server twice: keep it once")
+        mixed = any(
+            one.address.version != virtual.address.version for virtual in self.virtual for one in virtual.reached
+        )
+        if self.sync is not None and mixed:
+            raise ValueError("sync is impossible where a tunnel joins IPv4 and IPv6 (linux: ip_vs_genl_new_daemon)")
         if sum(len(one.real) for one in self.virtual) > MAX_REAL:
             raise ValueError(f"has more than {MAX_REAL} real servers in all: each is checked by its own connections")
         return self

@@ -1,0 +1,1 @@
+"""Tests of the companion that programs IPVS."""

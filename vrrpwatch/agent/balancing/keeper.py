@@ -1,0 +1,187 @@
+"""Keeps IPVS as the settings and the real servers' health want it; lives in a process of its own.
+
+Whatever changes, the kernel is asked what it has and told what is missing: so also what somebody else has changed is
+put right, every few seconds.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Final, NamedTuple, Protocol, assert_never
+
+from vrrpwatch.agent.balancing.plan import Target, key, real_key, targets
+from vrrpwatch.agent.balancing.programmer import Outcome, Programmer
+from vrrpwatch.agent.balancing.values import Role, ServiceKey, place
+from vrrpwatch.agent.config.companions import Ipvs, RealCheck, VirtualServer
+from vrrpwatch.agent.config.trackers import HttpTracker, Polled, ScriptTracker, TcpTracker
+from vrrpwatch.agent.tracking.checks.base import Result
+from vrrpwatch.core.model import Seconds
+from vrrpwatch.core.notice import Notice
+
+# Seconds between two looks whether the kernel still has what it was told.
+INTERVAL: Final[Seconds] = 10.0
+# Lines about one look: of a thousand virtual servers all may be refused for one reason.
+MAX_LINES: Final = 8
+
+
+class Listener(Protocol):
+    """What is told of the keeper's work."""
+
+    def line(self, text: str) -> None:
+        """For people; a :class:`~vrrpwatch.core.notice.Notice` where all is well."""
+
+    def judged(self, target: Target, result: Result) -> None:
+        """A real server's check has a verdict, its first or another one."""
+
+    def state(self, role: Role | None, trouble: str) -> None:
+        """Which sync daemon runs as it is wanted, and what is wrong (empty: nothing is)."""
+
+
+class _Checked(NamedTuple):
+    target: Target
+    check: RealCheck
+
+
+class Keeper:
+    """``check`` is given all trackers that are to be polled, by number; :meth:`judge` takes their results."""
+
+    def __init__(
+        self, programmer: Programmer, listener: Listener, check: Callable[[Mapping[int, Polled]], None]
+    ) -> None:
+        self._programmer, self._listener, self._check = programmer, listener, check
+        self._settings = Ipvs()
+        self._role: Role = "backup"
+        self._numbers = count(1)
+        self._checked: dict[int, _Checked] = {}
+        self._health: dict[Target, bool] = {}
+        self._virtual: dict[ServiceKey, VirtualServer] = {}
+        self._deserted: set[ServiceKey] = set()
+        self._changed = asyncio.Event()
+        self._last = Outcome()
+        self._stopping = False
+
+    def configure(self, settings: Ipvs) -> None:
+        """Takes settings on; what is as it was is not touched, nor are its checks."""
+        self._settings = settings
+        self._virtual = {key(virtual): virtual for virtual in settings.virtual}
+        running = {checked: number for number, checked in self._checked.items()}
+        self._checked = {}
+        for target, real in targets(settings):
+            if real.check is not None:
+                checked = _Checked(target, real.check)
+                self._checked[running.get(checked) or next(self._numbers)] = checked
+        there = {checked.target for checked in self._checked.values()}
+        self._health = {target: good for target, good in self._health.items() if target in there}
+        self._deserted &= self._virtual.keys()
+        self._check({number: tracker(*checked) for number, checked in self._checked.items()})
+        self._changed.set()
+
+    def become(self, role: Role) -> None:
+        """The sync daemon's role from now on."""
+        self._role = role
+        self._changed.set()
+
+    def judge(self, number: int, result: Result) -> None:
+        """A check has a verdict, its first or another one."""
+        checked = self._checked.get(number)
+        if checked is None:
+            return
+        target = checked.target
+        before = self._health.get(target)
+        self._health[target] = result.good
+        self._listener.judged(target, result)
+        if result.good is before:
+            return
+        if not result.good:
+            self._listener.line(f"IPVS: real server {target.real} of {target.of} is bad: {result.detail}")
+        elif before is False:
+            self._listener.line(Notice(f"IPVS: real server {target.real} of {target.of} is good: {result.detail}"))
+        self._look_for_loss(target.of)
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until :meth:`stop`, and the end of a look that has begun; not to be cancelled, since a thread cannot be."""
+        while True:
+            asked = True
+            try:
+                async with asyncio.timeout(INTERVAL):
+                    await self._changed.wait()
+            except TimeoutError:
+                asked = False
+            self._changed.clear()
+            if self._stopping:
+                return
+            work = asyncio.to_thread(self._programmer.make_so, self._settings, self._role, dict(self._health))
+            self._tell(await work, asked=asked)
+
+    def stop(self) -> None:
+        """Ends :meth:`run`; what is programmed stays."""
+        self._stopping = True
+        self._changed.set()
+
+    async def end(self) -> None:
+        """Removes all that is ours; after :meth:`run`."""
+        self._tell(await asyncio.to_thread(self._programmer.finish), asked=True)
+
+    async def abandon(self) -> None:
+        """The agent has died: this host is master no more, and the rest waits for the next agent; after :meth:`run`."""
+        self._tell(
+            await asyncio.to_thread(self._programmer.make_so, self._settings, "backup", dict(self._health)), asked=True
+        )
+
+    def _tell(self, outcome: Outcome, *, asked: bool) -> None:
+        before, self._last = self._last, outcome
+        if not asked:
+            # What was refused before may have become possible by itself.
+            self._tell_some(
+                [f"IPVS: somebody has changed it: {one}" for one in outcome.done if one not in before.refused]
+            )
+        self._tell_some([line for line in outcome.troubles if line not in before.troubles])
+        if before.troubles and not outcome.troubles:
+            self._listener.line(Notice("IPVS: all is programmed as it is wanted again"))
+        self._listener.state(outcome.role, next(iter(outcome.troubles), ""))
+
+    def _tell_some(self, lines: Sequence[str]) -> None:
+        for line in lines[:MAX_LINES]:
+            self._listener.line(line)
+        if len(lines) > MAX_LINES:
+            self._listener.line(f"IPVS: and {len(lines) - MAX_LINES} more of that kind")
+
+    def _look_for_loss(self, of: ServiceKey) -> None:
+        virtual = self._virtual[of]
+        lost = all(
+            real.check is not None and self._health.get(Target(of, real_key(real, virtual))) is False
+            for real in virtual.real
+        )
+        if lost and of not in self._deserted:
+            self._deserted.add(of)
+            instead = "new connections are refused"
+            if virtual.sorry is not None:
+                instead = f"connections go to {real_key(virtual.sorry, virtual)}"
+            self._listener.line(f"IPVS: virtual server {of} has no real server that is good: {instead}")
+        elif not lost:
+            self._deserted.discard(of)
+
+
+def tracker(target: Target, check: RealCheck) -> Polled:
+    """The check as a tracker makes it."""
+    host, port = target.real.address, check.port or target.real.port
+    common = {
+        "name": "real",
+        "interval": check.interval,
+        "timeout": check.timeout,
+        "rise": check.rise,
+        "fall": check.fall,
+    }
+    match check.type:
+        case "tcp":
+            return TcpTracker.model_validate({"type": "tcp", "host": str(host), "port": port, **common})
+        case "http" | "https":
+            url = f"{check.type}://{place(host, port)}{check.path}"
+            return HttpTracker.model_validate(
+                {"type": "http", "url": url, "status": check.status, "verify": False, **common}
+            )
+        case "script":
+            return ScriptTracker.model_validate({"type": "script", "command": check.command, **common})
+        case _:
+            assert_never(check.type)
