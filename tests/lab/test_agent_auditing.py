@@ -28,6 +28,7 @@ from vrrpwatch.agent.auditing.stations import Station
 from vrrpwatch.agent.auditing.tasks import WatchingTask
 from vrrpwatch.agent.auditing.watching import Watcher
 from vrrpwatch.agent.ports import Attachment
+from vrrpwatch.agent.speaking.sockets import Sockets
 from vrrpwatch.alerts.backoff import Backoff
 
 # Seconds within which a busy machine has done it.
@@ -291,6 +292,49 @@ def test_a_sniffer_that_dies_is_started_again_and_has_no_rights_to_spare(lab: La
 
     seen = watch(stand.host, WatchingTask((stand.station(vrrp, "web", 1, **AH),)), scene)
     assert any("has ended (signal 9)" in line for line in seen.told)
+
+
+def test_what_a_healthy_agent_says_is_heard_and_found_right(lab: Lab) -> None:
+    stand = Stand(lab.hosts["own"])
+    hmac = {"type": "hmac", "secret_file": "secret"}
+    stations = (
+        stand.station(vrrp, "two", 1, version=2),
+        stand.station(vrrp, "ah", 2, **AH),
+        stand.station(vrrp, "simple", 3, version=2, auth={"type": "simple", "secret_file": "secret"}),
+        stand.station(vrrp, "three", 4),
+        stand.station(vrrp, "plain", 5, checksum="plain"),
+        stand.station(vrrp, "trailer", 6, auth=hmac),
+        stand.station(vrrp, "fast", 7, interval=0.1),
+        stand.station(vrrp, "unicast", 8, peers=["192.0.2.1"]),
+        stand.station(carp, "carp", 9),
+    )
+
+    async def speak(sockets: Sockets, station: Station) -> None:
+        settings = station.config.settings(station.attachment.source)
+        sockets.announce(station.name)
+        while True:
+            sockets.send(station.name, settings.advert)
+            await asyncio.sleep(settings.interval)
+
+    async def scene(seen: Watched) -> None:
+        sockets = Sockets(seen.told.append, lambda told: seen.told.append(str(told)))
+        for station in stations:
+            sockets.attach(station.config, station.attachment)
+        speaking = [asyncio.create_task(speak(sockets, station)) for station in stations]
+        # Whoever listens here meets the agent itself.
+        listened = await listen(stations, LEAST, seen.told.append)
+        for one in speaking:
+            one.cancel()
+        await asyncio.gather(*speaking, return_exceptions=True)
+        sockets.close()
+        assert {one.router for one in listened.masters} == {station.name for station in stations}
+        assert {(one.router, one.rule) for one in listened.objections if one.stops} == {
+            (station.name, "duplicate-source") for station in stations
+        }
+
+    seen = watch(stand.host, WatchingTask(stations), scene)
+    assert seen.concerns == []
+    assert set(seen.told) == {"eth0: is watched"}
 
 
 def test_what_keeps_it_from_watching_is_told(lab: Lab) -> None:

@@ -169,8 +169,9 @@ def test_our_own_address_on_another_card_is_a_duplicate_address() -> None:
 
 
 def test_another_program_here_may_run_other_routers() -> None:
-    others = group(speaker(OWN_IP, OWN_MAC, addresses=ips("192.0.2.7")), of=key(number=7))
-    assert against(vrrp(), others) == ()
+    others = [group(speaker(OWN_IP, OWN_MAC, addresses=ips("192.0.2.7")), of=key(number=n)) for n in range(1, 20)]
+    assert against(vrrp(), *others) == ()
+    assert only(vrrp(), *others, group(speaker(OWN_IP, OWN_MAC))).rule == "duplicate-source"
 
 
 def test_nobody_but_speakers_may_answer_for_a_virtual_address() -> None:

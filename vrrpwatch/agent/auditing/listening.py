@@ -22,7 +22,7 @@ from vrrpwatch.wire.values import IPAddress, Mac
 # usual second would never be heard: three of its adverts are waited for.
 LEAST: Final[Seconds] = 3.0
 # What a busy host may take to start Python, and to read what came in.
-_PATIENCE: Final[Seconds] = 30.0
+PATIENCE: Final[Seconds] = 30.0
 _MODULE: Final = "vrrpwatch.agent.auditing.listener"
 
 
@@ -77,9 +77,9 @@ async def listen(stations: Iterable[Station], seconds: Seconds | None, told: Cal
     except OSError as error:
         return Listened(troubles=(f"nothing was listened to: no process can be started ({error.strerror})",))
     said: list[Mapping[str, Any]] = []
-    ended_in_time = True
+    in_time = True
     try:
-        async with asyncio.timeout(wait + _PATIENCE), aclosing(child.lines()) as lines:
+        async with asyncio.timeout(wait + PATIENCE), aclosing(child.lines()) as lines:
             async for line in lines:
                 if line.get("type") == "told":
                     text = str(line.get("line"))
@@ -87,9 +87,12 @@ async def listen(stations: Iterable[Station], seconds: Seconds | None, told: Cal
                 else:
                     said.append(line)
     except TimeoutError:
-        ended_in_time = False
+        in_time = False
     finally:
-        status = await child.end(_PATIENCE if ended_in_time else 0)
+        status = await child.end(PATIENCE if in_time else 0)
+    if not in_time:
+        why = f"there was more than could be read in {wait + PATIENCE:g} s"
+        return Listened(troubles=(f"what was listened to is not known: {why}",))
     return _understood(said, status)
 
 

@@ -125,7 +125,7 @@ class _Heard:
     def against(self, station: Station) -> Iterator[Objection]:
         near = self._by_id.get((station.attachment.interface, station.config.id), [])
         mine = own_groups(station, near)
-        found = [*self._own_faults(station), *self._duplicates(station)]
+        found = [*self._own_faults(station), *islice(self._duplicates(station), MAX_COMPARED)]
         for info in mine:
             for speaker in _strangers(station, info):
                 found += compare(station, info, speaker, self._another_id(station))
@@ -151,7 +151,7 @@ class _Heard:
         """Our own source address, heard before we have said anything."""
         place, source = station.attachment.interface, station.attachment.source
         rule = "duplicate-source"
-        for info, speaker in self._at.get((place, source), [])[:MAX_COMPARED]:
+        for info, speaker in self._at.get((place, source), []):
             mac, what = speaker.key.mac, f"{title(info.key)} ({info.key.protocol.upper()})"
             local = mac is None or mac in self._own(station) or mac in virtual_macs(info.key)
             if not local:
@@ -169,7 +169,7 @@ class _Heard:
         if source in station.config.advertised:
             # An owner's address is rightly held by whoever stands in for it.
             return
-        for mac in self._claims.get((place, source), [])[:MAX_COMPARED]:
+        for mac in self._claims.get((place, source), []):
             if mac not in self._own(station):
                 yield Difference(
                     rule,
