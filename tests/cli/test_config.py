@@ -61,7 +61,7 @@ def test_settings_of_all_commands_and_dashes(run: Run, stand: Stand, user: Path)
         ("[analyze]\nbudgte = 1\n", "[analyze] budgte: no such setting; known are"),
         (
             "[analyse]\nbudget = 1\n",
-            "[analyse]: no such command; known are analyze, decode, live, watch, rules, doctor, store, completion",
+            "[analyse]: no such command; known are analyze, decode, live, watch, rules, agent, doctor, store, comp",
         ),
         ("budgte = 1\n", "budgte: no such setting"),
         ('[analyze]\nbudget = "lots"\n', "[analyze] budget: 'lots' is not a valid float range."),

@@ -36,7 +36,10 @@ def modules_imported_by(*arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("analyze", "--help"), ("decode", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), *((name, "--help") for name in ("analyze", "decode", "agent"))],
+)
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     imported = modules_imported_by(*arguments)
     assert "click" in imported

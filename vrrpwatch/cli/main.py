@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from importlib import import_module
 from typing import Final
 
 import click
@@ -11,6 +10,7 @@ import click
 from vrrpwatch import __version__
 from vrrpwatch.cli import config
 from vrrpwatch.cli.exits import Exit, complain, show
+from vrrpwatch.cli.lazy import Entry, Lazy
 from vrrpwatch.cli.streams import give_up_standard_output, open_standard_streams
 
 # Command, and the line about it in --help; the module and function are named alike.
@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "live": "Show on the terminal what goes on: live, from a recording, or from a store.",
     "watch": "Watch live without a screen: journal, alerts, metrics.",
     "rules": "Confine the traffic with firewall rules, and prove that they do.",
+    "agent": "Hold virtual addresses as a router of VRRP or CARP, and hand them over.",
     "doctor": "Say whether this host and its network can carry VRRP and CARP.",
     "store": "Look after the recorded history.",
     "completion": "Print the script that completes commands and options in a shell.",
@@ -28,25 +29,9 @@ COMMANDS: Final = {
 GARBAGE_THRESHOLD: Final = 100_000
 
 
-class Commands(click.Group):
-    """A group whose commands live in modules of their own, imported on use so that ``--help`` is quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        command = getattr(import_module(f"vrrpwatch.cli.{cmd_name}"), cmd_name)
-        return command if isinstance(command, click.Command) else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=Commands,
+    cls=Lazy,
+    registry={name: Entry(f"vrrpwatch.cli.{name}", name, line) for name, line in COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "VRRPWATCH"},
     epilog="Run vrrpwatch COMMAND --help for its options.",
 )
