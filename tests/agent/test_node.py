@@ -224,6 +224,9 @@ def test_what_a_reload_does_not_change_runs_on() -> None:
     assert (alone.held, len(alone.said)) == ({"one"}, said + 1), "only the changed one resigned"
     alone.up("two", "three")
     ether.run(10)
+    assert alone.held == {"one"}, "what is new waits for permission to speak"
+    alone.node.start(ether.now, ["two", "three"])
+    ether.run(10)
     assert alone.held == {"one", "two", "three"}
     assert [one.state for one in alone.changes if one.name == "one"] == ["backup", "master"]
 

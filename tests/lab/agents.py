@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.lab.network import Host, Process
 from tests.lab.waiting import LabError, wait_until
+from tests.lab.watching import COMMAND
 from vrrpwatch.agent import places
 
 # No listening first, unless a scenario is about it: a lab's networks are known.
@@ -34,7 +34,7 @@ def start(host: Host, *routers: Mapping[str, Any], agent: Mapping[str, Any] | No
 
 def started(host: Host, path: Path, *options: str) -> Process:
     """Starts an agent on a settings file, and waits until it answers."""
-    process = host.start(sys.executable, "-P", "-m", "vrrpwatch", "agent", "run", str(path), *options)
+    process = host.start(COMMAND, "agent", "run", str(path), *options)
 
     def answers() -> bool:
         if not process.running():
@@ -48,7 +48,7 @@ def started(host: Host, path: Path, *options: str) -> Process:
 def ask(host: Host, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
     """``vrrpwatch agent COMMAND`` as somebody on the host would run it."""
     done = subprocess.run(
-        (sys.executable, "-P", "-m", "vrrpwatch", "agent", *command, "--socket", str(socket(host))),
+        (COMMAND, "agent", "--socket", str(socket(host)), *command),
         capture_output=True,
         text=True,
         timeout=60,

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from errno import EPERM
 from os import environ
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 from vrrpwatch.agent.auditing.concerns import Concern, Concerns, Healing, heal
 from vrrpwatch.agent.auditing.listening import Listened, listen
@@ -15,6 +15,7 @@ from vrrpwatch.agent.auditing.stations import Station
 from vrrpwatch.agent.auditing.tasks import WatchingTask
 from vrrpwatch.agent.auditing.watching import Watcher
 from vrrpwatch.agent.config.agent import AgentSettings, load
+from vrrpwatch.agent.config.routers import Router
 from vrrpwatch.agent.holding.holder import Holder, HoldingError
 from vrrpwatch.agent.launcher import Launcher
 from vrrpwatch.agent.ports import Change
@@ -285,23 +286,43 @@ class _Daemon:
             return await self._take_on(wanted, hooks)
 
     async def _take_on(self, wanted: AgentSettings, hooks: Plan) -> tuple[str, ...]:
-        before = self._settings
-        lines = [*_differences(before, wanted)]
-        self._settings = wanted
-        await self._trackers.reload(wanted.tracker)
+        before, self._settings = self._settings, wanted
+        lines = list(_differences(before, wanted))
         self._hooks.replace(hooks)
+        fresh = self._routers.replace(wanted)
+        await self._trackers.reload(wanted.tracker)
+        # What happened between the old view of the host and the new one has been told to nobody.
+        for kind in get_args(Kind):
+            self._trackers.heard(kind)
         if wanted.conntrackd != before.conntrackd:
-            if self._conntrackd is not None:
-                await self._conntrackd.close(FAREWELL)
-            self._conntrackd = None
-            if wanted.conntrackd is not None:
-                self._conntrackd = ConnectionTracking(wanted.conntrackd, self._launcher, self._told)
-                await self._conntrackd.check()
-        self._routers.replace(wanted)
+            await self._replace_conntrackd(wanted)
         self._concerns.keep(router.name for router in wanted.router)
         await self._unwatch()
+        lines += await self._admit(fresh, {_identity(router) for router in before.router})
         self._watch()
         return tuple(lines) or ("nothing has changed",)
+
+    async def _admit(self, fresh: frozenset[str], known: set[object]) -> list[str]:
+        """Starts routers after a reload; those of ids that this host did not have listen first, as at the start."""
+        stations = self._routers.stations()
+        strange = tuple(one for one in stations if one.name in fresh and _identity(one.config) not in known)
+        self._routers.start(fresh - {one.name for one in strange})
+        heard = await self._listen(strange)
+        self._routers.start({one.name for one in strange} - heard.stopped)
+        return [f"{line}; it is not started" for line in _objections(heard)]
+
+    async def _replace_conntrackd(self, wanted: AgentSettings) -> None:
+        if self._conntrackd is not None:
+            await self._conntrackd.close(FAREWELL)
+        self._conntrackd = None
+        if wanted.conntrackd is not None:
+            self._conntrackd = ConnectionTracking(wanted.conntrackd, self._launcher, self._told)
+            await self._conntrackd.check()
+
+
+def _identity(router: Router) -> object:
+    """What makes a router the same to everybody else, whatever its other settings are."""
+    return router.interface, router.protocol, router.family, router.id, router.peers
 
 
 def _objections(heard: Listened) -> Iterator[str]:

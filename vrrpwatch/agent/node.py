@@ -87,11 +87,11 @@ class Node:
             self._reweigh(member, now)
         self._settle(now)
 
-    def start(self, now: Instant) -> None:
-        """The routers may run, as soon as nothing is wrong with them."""
+    def start(self, now: Instant, routers: Iterable[str] | None = None) -> None:
+        """The routers (all, unless it is said which) may run, as soon as nothing is wrong with them."""
         self._started = True
-        for member in self.members.values():
-            member.started = True
+        for name in self.members if routers is None else routers:
+            self.members[name].started = True
         self._settle(now)
 
     def hear(self, heard: Heard, now: Instant) -> None:
@@ -182,8 +182,8 @@ class Node:
     def replace(self, settings: AgentSettings, now: Instant) -> tuple[frozenset[str], frozenset[str]]:
         """Takes new settings on; returns the routers that are gone or changed, and those that are new or changed.
 
-        Routers that are as they were run on untouched.  The others are ended, and the new ones wait for
-        :meth:`attach`.
+        Routers that are as they were run on untouched.  The others are ended, and the new ones wait for :meth:`attach`
+        and for :meth:`start`.
         """
         wanted = {router.name: router for router in settings.router}
         gone = frozenset(name for name, member in self.members.items() if wanted.get(name) != member.config)
@@ -212,7 +212,7 @@ class Node:
         self._verdicts = {name: verdict for name, verdict in self._verdicts.items() if name in known}
         for router in settings.router:
             if router.name not in self.members:
-                member = Member(router, now, started=self._started)
+                member = Member(router, now)
                 member.verdicts = heeded(router, self._verdicts)
                 member.unknown = frozenset(one.name for one in router.track) - member.verdicts.keys()
                 self.members[router.name] = member

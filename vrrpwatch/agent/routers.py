@@ -69,9 +69,9 @@ class Routers:
             self._look_at(name)
         self._settle()
 
-    def start(self) -> None:
-        """They may run."""
-        self.node.start(self._moment())
+    def start(self, names: Iterable[str] | None = None) -> None:
+        """They, or those named, may run."""
+        self.node.start(self._moment(), names)
         self._settle()
 
     def judge(self, verdict: Verdict) -> None:
@@ -90,7 +90,7 @@ class Routers:
         self.node.announce(name)
 
     def replace(self, settings: AgentSettings) -> frozenset[str]:
-        """Takes new settings on; returns the names of the routers that are new or changed, and attached by now."""
+        """Takes new settings on; returns the routers that are new or changed: attached by now, but not started."""
         gone, fresh = self.node.replace(settings, self._moment())
         for name in gone:
             self._handover.place(name, None)
