@@ -11,6 +11,8 @@ import pytest
 from tests.agent.holding.hosts import Here, holding, links, listed, needs_hosts, router, sysctl, two_hosts
 from tests.lab.network import Host
 from tests.lab.waiting import LabError
+from vrrpwatch.agent.holding.facts import Address
+from vrrpwatch.agent.holding.monitor import AddressChange, Monitor
 from vrrpwatch.agent.ports import Attachment
 
 pytestmark = needs_hosts
@@ -34,6 +36,10 @@ def _attached(here: Here, **given: Any) -> Attachment:
     made = here.holder.attach(router(**given))
     assert isinstance(made, Attachment), made
     return made
+
+
+def _known(monitor: Monitor, address: str) -> Address:
+    return next(one for one in monitor.addresses.values() if str(one.ip) == address)
 
 
 def test_addresses_of_both_families_come_and_go(here: Here) -> None:
@@ -94,10 +100,18 @@ def test_routes_and_rules_come_and_go_with_the_addresses(here: Here) -> None:
 def test_acquiring_again_puts_back_what_somebody_deleted(here: Here) -> None:
     _attached(here, addresses=["192.0.2.100/24", "192.0.2.101/24"])
     here.holder.acquire("one")
+    monitor = Monitor()
+    assert here.holder.lost(AddressChange("added", _known(monitor, "192.0.2.100"))) is None
+    assert here.holder.lost(AddressChange("deleted", _known(monitor, "192.0.2.1"))) is None
     here.host.ip("address", "del", "192.0.2.100/24", "dev", "eth0")
+    [change] = monitor.changes()
+    monitor.close()
+    assert here.holder.lost(change) == "one"
     here.holder.acquire("one")
     assert here.addresses() == OWN | {"192.0.2.100/24", "192.0.2.101/24"}
     assert here.told == []
+    here.holder.release("one")
+    assert here.holder.lost(change) is None
 
 
 def test_an_address_that_came_meanwhile_is_taken_over(here: Here) -> None:

@@ -172,6 +172,15 @@ def test_a_setting_that_somebody_changed_meanwhile_stays(here: Here) -> None:
     here.host.sysctl({"net.ipv4.conf.eth0.arp_ignore": "0", "net.ipv4.conf.eth0.arp_announce": "0"})
 
 
+def test_a_setting_for_all_that_silences_macvlans_is_told(here: Here) -> None:
+    here.host.sysctl({"net.ipv4.conf.all.arp_filter": "1"})
+    name = _attached(here).device
+    assert here.told == [
+        f"net.ipv4.conf.all.arp_filter is set, so nobody answers ARP for what {name} holds: set it to 0"
+    ]
+    here.host.sysctl({"net.ipv4.conf.all.arp_filter": "0"})
+
+
 def test_a_macvlan_that_somebody_removed_is_made_again(here: Here) -> None:
     made = _attached(here)
     here.holder.acquire("one")

@@ -22,9 +22,12 @@ from vrrpwatch.agent.holding.filtering import Filter, Refused
 from vrrpwatch.agent.holding.janitor_start import Janitor, JanitorError
 from vrrpwatch.agent.holding.ledger import Entry, HeldAddress, HeldMacvlan, Ledger, load, save
 from vrrpwatch.agent.holding.leftovers import clear
+from vrrpwatch.agent.holding.macvlans import make_macvlan
+from vrrpwatch.agent.holding.monitor import AddressChange, Change
 from vrrpwatch.agent.holding.netlink import Channel, NetlinkError, Refusal, numbered
 from vrrpwatch.agent.holding.plan import ABSENT, Place, Plan, about, plan
 from vrrpwatch.agent.ports import Attachment
+from vrrpwatch.wire.values import IPAddress
 
 # Seconds; the janitor of an agent that has just died needs milliseconds.
 _PREDECESSOR: Final = 5.0
@@ -44,8 +47,14 @@ class _Kept:
     indices: Mapping[str, int]
     device: Link
     plan: Plan
-    refused: frozenset[Refused]
+    addresses: frozenset[tuple[int, IPAddress, int]]
     held: bool = False
+
+    @property
+    def refused(self) -> list[Refused]:
+        """The addresses to which no packet is accepted."""
+        accepts = self.router.accept or is_owner(self.router)
+        return [] if accepts else [Refused(ip, index) for index, ip, _ in self.addresses]
 
 
 @dataclass(slots=True)
@@ -84,13 +93,14 @@ class Holder:
             raise HoldingError(str(error)) from None
         self._save()
 
-    def attach(self, router: Router) -> Attachment | str:
+    def attach(self, router: Router, known: Iterable[Address] | None = None) -> Attachment | str:
         """Where the router meets its network, everything made ready there; or why it cannot run as things are.
 
-        Called again, it follows what has changed: what is held stays held where the links are the same.
+        Called again, it follows what has changed: what is held stays held where the links are the same.  ``known`` are
+        the host's addresses; without them the kernel is asked, which takes milliseconds where it has hundreds.
         """
         try:
-            return self._attach(router)
+            return self._attach(router, known)
         except NetlinkError as error:
             self._complain(f"{router.name}: {error}")
             return str(error)
@@ -102,7 +112,7 @@ class Holder:
             return
         self.release(name)
         del self._kept[name]
-        reason = self._filter_anew()
+        reason = self._filter_anew() if kept.refused else None
         if reason is not None:
             self._complain(f"{name}: {reason}")
         self._drop(kept.router, kept.device if kept.router.vmac else None)
@@ -128,6 +138,16 @@ class Holder:
         left = [one for one in self._channel.do(kept.plan.take) if one.error not in ABSENT]
         self._complain_of(f"{router}: {about(names, one)} cannot be removed: {one.reason}" for one in left)
 
+    def lost(self, change: Change) -> str | None:
+        """The router that holds, as far as it knows, the address whose deletion this tells: it must acquire it again.
+
+        Acquiring it once too often, where the deletion was its own release, does no harm.
+        """
+        if not isinstance(change, AddressChange) or change.what != "deleted":
+            return None
+        gone = (change.address.index, change.address.ip, change.address.prefix)
+        return next((name for name, kept in self._kept.items() if kept.held and gone in kept.addresses), None)
+
     def revive_janitor(self) -> None:
         """To be called when ``janitor`` is readable: it has died, and gets a successor."""
         self._complain("the janitor has died: another is started")
@@ -147,7 +167,7 @@ class Holder:
         self._channel.close()
         os.close(self.janitor.lock)
 
-    def _attach(self, router: Router) -> Attachment | str:
+    def _attach(self, router: Router, known: Iterable[Address] | None) -> Attachment | str:
         link = link_named(self._channel, router.interface)
         indices, missing = self._indices(router)
         kept = self._kept.get(router.name)
@@ -159,12 +179,11 @@ class Holder:
             return reason or ""
         if missing:
             return f"there is no interface {missing[0]}"
-        there = addresses(self._channel)
-        chosen = source(router, link.index, there)
+        chosen = source(router, link.index, addresses(self._channel) if known is None else known)
         if isinstance(chosen, str):
             return chosen
         if kept is None:
-            made = self._prepare(router, link, indices, there)
+            made = self._prepare(router, link, indices, addresses(self._channel))
             if isinstance(made, str):
                 return made
             kept = made
@@ -199,7 +218,7 @@ class Holder:
         for one in changes:
             self._duty(self.janitor.setting, str(one.path), one.path, one.now, one.was)
         self._sysctls.make(changes)
-        above = self._macvlan(router, link) if router.vmac else link
+        above = make_macvlan(self._channel, router, link, self._complain) if router.vmac else link
         if isinstance(above, str):
             self._drop(router, None)
             return above
@@ -209,12 +228,20 @@ class Holder:
         made = plan(router, Place(device, {**indices, device: above.index}, subnets, kept))
         removal = made.take + (numbered([requests.remove_link(above.index)]) if router.vmac else b"")
         self._duty(self.janitor.requests, router.name, removal)
-        self._kept[router.name] = _Kept(router, indices, above, made, _refused(router, above, indices))
-        reason = self._filter_anew()
+        wanted = frozenset(
+            (
+                above.index if one.interface is None else indices[one.interface],
+                one.address.ip,
+                one.address.network.prefixlen,
+            )
+            for one in router.addresses
+        )
+        ready = self._kept[router.name] = _Kept(router, indices, above, made, wanted)
+        reason = self._filter_anew() if ready.refused else None
         if reason is not None:
             self.detach(router.name)
             return reason
-        return self._kept[router.name]
+        return ready
 
     def _clash(self, router: Router, link: Link, indices: dict[str, int], there: list[Address]) -> str | None:
         """Why the router would share an address with whoever is master, as long as it is not: it is there already."""
@@ -234,30 +261,6 @@ class Holder:
                         "remove it there, or give priority 255 if it is this host's own"
                     )
         return None
-
-    def _macvlan(self, router: Router, link: Link) -> Link | str:
-        """Makes the router's macvlan; returns it, or why it cannot be."""
-        name, mac = macvlan_name(router), router_mac(router)
-        found = link_named(self._channel, name)
-        if found is not None:
-            if (found.kind, found.mac, found.below) != ("macvlan", mac, link.index):
-                return f"there is an interface {name} that is not this router's: rename or remove it"
-            self._channel.do(numbered([requests.remove_link(found.index)]))
-        refused = self._channel.do(numbered([requests.add_macvlan(name, link.index, mac)]))
-        made = link_named(self._channel, name)
-        if refused or made is None:
-            return f"no macvlan can be made on {router.interface}: {refused[0].reason if refused else 'it is gone'}"
-        ipv6 = any(one.address.version == 6 for one in router.addresses)
-        for path, value in sysctls.of_macvlan(name, ipv6=ipv6):
-            reason = sysctls.write(path, value) if path.exists() else None
-            if reason is not None:
-                self._complain(f"{path} cannot be set to {value} ({reason}): hosts may not find the virtual MAC")
-        # Where it has no IPv6 the first is refused, and nothing would come up anyway.
-        refused = self._channel.do(numbered([requests.without_link_local(made.index), requests.switch_on(made.index)]))
-        if any(one.request != 0 for one in refused):
-            self._channel.do(numbered([requests.remove_link(made.index)]))
-            return f"{name} cannot be switched on: {refused[-1].reason}"
-        return made
 
     def _drop(self, router: Router, macvlan: Link | None) -> None:
         """Undoes :meth:`_prepare`, and then what was recorded of it."""
@@ -360,15 +363,6 @@ def _needs(router: Router, device: str) -> list[sysctls.Need]:
     for name in sorted(shared - ({device} if router.vmac else set())):
         needs.extend(sysctls.under_addresses(name))
     return needs
-
-
-def _refused(router: Router, device: Link, indices: Mapping[str, int]) -> frozenset[Refused]:
-    if router.accept or is_owner(router):
-        return frozenset()
-    return frozenset(
-        Refused(one.address.ip, device.index if one.interface is None else indices[one.interface])
-        for one in router.addresses
-    )
 
 
 def _present(wanted: VirtualAddress, link: Link, indices: Mapping[str, int], there: Iterable[Address]) -> list[Address]:

@@ -8,12 +8,11 @@ Every signal that can be blocked is blocked when it is started.
 import _socket
 import os
 import sys
-from typing import Final
 
 # What it is told: one octet of kind, a number, the length of what follows.
-HEADER: Final = 9
+HEADER = 9
 DEFINE, SETTING, FORGET, FAREWELL = b"DSXE"
-_READ: Final = 1 << 16
+_READ = 1 << 16
 _BUFFER = 4 << 20
 _NETLINK_ROUTE, _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 0, 32, 33
 
