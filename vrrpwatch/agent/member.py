@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from vrrpwatch.agent.config.routers import CarpRouter, Router
 from vrrpwatch.agent.ports import Attachment, RouterState, Verdict
 from vrrpwatch.agent.tracking.weights import demotion, faults, priority
-from vrrpwatch.core.machine.settings import CarpSettings, VrrpSettings
+from vrrpwatch.core.machine.settings import LATE, CarpSettings, VrrpSettings
 from vrrpwatch.core.machine.step import deadline
 from vrrpwatch.core.machine.values import Backup, Initialize, Master, State
-from vrrpwatch.core.model import Instant, Seconds
+from vrrpwatch.core.model import Instant, Seconds, nanoseconds
 from vrrpwatch.wire.values import IPAddress
 
 # What a drained router advertises: below everybody who is not drained too.
@@ -21,9 +21,9 @@ DRAINED_DEMOTION = 240
 class Member:
     """``attachment`` is ``None`` while there is no interface to run on, for the reason ``detached``.
 
-    ``wants`` is whether it has given its master up and waits for the rest of its sync group; ``resigned`` whether that
-    master said goodbye; ``announce`` yields the instants of its next announcements while it is master, since its
-    ``takeover``, a number that no other has.
+    ``wants`` is whether it has given its master up and waits for the rest of its sync group; ``heard_at`` when that
+    master was heard last, ``resigned`` whether it said goodbye; ``announce`` yields the instants of its next
+    announcements while it is master, since its ``takeover``, a number that no other has.
     """
 
     config: Router
@@ -38,6 +38,7 @@ class Member:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     master: IPAddress | None = None
+    heard_at: Instant = 0
     resigned: bool = False
     announce: Iterator[Instant] | None = None
     takeover: int = 0
@@ -46,12 +47,14 @@ class Member:
     why: str = ""
     changes: int = 0
 
-    @property
-    def silence(self) -> str:
-        """Why nobody is heard."""
+    def reason(self, now: Instant) -> str:
+        """Why a backup becomes master."""
         if self.master is None:
             return "no master was heard"
-        return f"{self.master} {'resigned' if self.resigned else 'was silent'}"
+        if self.resigned:
+            return f"{self.master} resigned"
+        alive = now - self.heard_at < nanoseconds(LATE * self.interval)
+        return f"it outranks {self.master}" if alive else f"{self.master} was silent"
 
     @property
     def name(self) -> str:

@@ -100,9 +100,11 @@ class Node:
         if member is None or member.state is None:
             return
         before = member.state
-        self._feed(member, AdvertReceived(heard.source, heard.advert), now, f"heard {heard.source}")
+        self._feed(member, AdvertReceived(heard.source, heard.advert), now, "")
         after = member.state
-        member.resigned = heard.advert.resigns
+        if type(after) is not type(before):
+            member.why = f"{heard.source} is better"
+        member.resigned, member.heard_at = heard.advert.resigns, now
         if isinstance(after, Backup) and not heard.advert.resigns:
             if after is not before:
                 member.wants = False
@@ -244,7 +246,7 @@ class Node:
                 return
             self._feed(member, TakeOver(), now, "the sync group's masters are silent")
             return
-        self._feed(member, _FIRED, now, member.silence)
+        self._feed(member, _FIRED, now, member.reason(now))
 
     def _feed(self, member: Member, event: Input, now: Instant, why: str) -> None:
         """One step of one router, its effects, and what follows from it for the routers that go with it."""

@@ -5,7 +5,8 @@ put right, every few seconds.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Final, NamedTuple, Protocol, assert_never
 
@@ -43,12 +44,19 @@ class _Checked(NamedTuple):
 
 
 class Keeper:
-    """``check`` is given all trackers that are to be polled, by number; :meth:`judge` takes their results."""
+    """``check`` is given all trackers that are to be polled, by number; :meth:`judge` takes their results.
+
+    ``aside`` is how calls that block are made.
+    """
 
     def __init__(
-        self, programmer: Programmer, listener: Listener, check: Callable[[Mapping[int, Polled]], None]
+        self,
+        programmer: Programmer,
+        listener: Listener,
+        check: Callable[[Mapping[int, Polled]], None],
+        aside: Callable[[Callable[[], Outcome]], Awaitable[Outcome]] = asyncio.to_thread,
     ) -> None:
-        self._programmer, self._listener, self._check = programmer, listener, check
+        self._programmer, self._listener, self._check, self._aside = programmer, listener, check, aside
         self._settings = Ipvs()
         self._role: Role = "backup"
         self._numbers = count(1)
@@ -111,8 +119,7 @@ class Keeper:
             self._changed.clear()
             if self._stopping:
                 return
-            work = asyncio.to_thread(self._programmer.make_so, self._settings, self._role, dict(self._health))
-            self._tell(await work, asked=asked)
+            self._tell(await self._aside(self._make_so()), asked=asked)
 
     def stop(self) -> None:
         """Ends :meth:`run`; what is programmed stays."""
@@ -121,13 +128,16 @@ class Keeper:
 
     async def end(self) -> None:
         """Removes all that is ours; after :meth:`run`."""
-        self._tell(await asyncio.to_thread(self._programmer.finish), asked=True)
+        self._tell(await self._aside(self._programmer.finish), asked=True)
 
     async def abandon(self) -> None:
         """The agent has died: this host is master no more, and the rest waits for the next agent; after :meth:`run`."""
-        self._tell(
-            await asyncio.to_thread(self._programmer.make_so, self._settings, "backup", dict(self._health)), asked=True
-        )
+        self._role = "backup"
+        self._tell(await self._aside(self._make_so()), asked=True)
+
+    def _make_so(self) -> Callable[[], Outcome]:
+        # Made of what is so now: it runs in a thread.
+        return partial(self._programmer.make_so, self._settings, self._role, dict(self._health))
 
     def _tell(self, outcome: Outcome, *, asked: bool) -> None:
         before, self._last = self._last, outcome
@@ -136,6 +146,7 @@ class Keeper:
             self._tell_some(
                 [f"IPVS: somebody has changed it: {one}" for one in outcome.done if one not in before.refused]
             )
+        self._tell_some(outcome.notes)
         self._tell_some([line for line in outcome.troubles if line not in before.troubles])
         if before.troubles and not outcome.troubles:
             self._listener.line(Notice("IPVS: all is programmed as it is wanted again"))

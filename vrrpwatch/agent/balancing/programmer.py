@@ -40,12 +40,16 @@ class Kernel(Protocol):
 
 
 class Outcome(NamedTuple):
-    """What was done, what could not be, a line for each thing that is wrong, and which sync daemon runs as wanted."""
+    """What was done, what could not be, a line for each thing that is wrong, and which sync daemon runs as wanted.
+
+    ``notes`` are lines that are no matter of the present state.
+    """
 
     done: tuple[Operation, ...] = ()
     refused: frozenset[Operation] = frozenset()
     troubles: tuple[str, ...] = ()
     role: Role | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Programmer:
@@ -57,41 +61,40 @@ class Programmer:
     def __init__(self, open_kernel: Callable[[], Kernel], path: Path) -> None:
         self._open, self._path = open_kernel, path
         self._kernel: Kernel | None = None
-        self._unreadable = ""
         self._ours: Ours | None = None
+        self._unsaved: str | None = None
 
     def make_so(self, settings: Ipvs, role: Role, health: Health) -> Outcome:
         """Programs what is missing or different, and removes what was ours and is wanted no more."""
-        ours = self._remembered()
-        lines = [self._unreadable] if self._unreadable else []
+        ours, notes = self._remembered()
         if not settings.virtual and settings.sync is None and ours == _NOBODYS:
-            return Outcome(troubles=tuple(lines))
+            return Outcome(notes=notes)
         try:
             if self._kernel is None:
                 self._kernel = self._open()
             found = self._kernel.read()
         except IpvsError as error:
             self.close()
-            return Outcome(troubles=(*lines, str(error)))
+            return Outcome(troubles=(str(error),), notes=notes)
         want = wanted(settings, health, role, found)
         operations = plan(want, found, ours.services, syncs=ours.syncs)
         claimed = Ours(
             frozenset(want.services) | (ours.services & found.services.keys()), bool(want.daemons) or ours.syncs
         )
         # Before anything is programmed: a crash may come at any time.
-        lines += self._remember(claimed)
+        lines = self._remember(claimed)
         refused = self._kernel.do(operations)
         failed = frozenset(one.operation for one in refused)
         lines += (one.line for one in _causes(refused))
         removed = {one.key for one in operations if isinstance(one, RemoveService) and one not in failed}
         lines += self._remember(Ours(claimed.services - removed, bool(want.daemons) or bool(claimed.syncs and failed)))
         done = tuple(one for one in operations if one not in failed)
-        return Outcome(done, failed, tuple(dict.fromkeys(lines)), _running(want, failed))
+        return Outcome(done, failed, tuple(dict.fromkeys(lines)), _running(want, failed), notes)
 
     def finish(self) -> Outcome:
         """Removes all that is ours."""
         outcome = self.make_so(NOTHING, "backup", {})
-        if self._remembered() == _NOBODYS:
+        if self._ours == _NOBODYS:
             ledger.remove(self._path)
         self.close()
         return outcome
@@ -102,19 +105,18 @@ class Programmer:
             self._kernel.close()
             self._kernel = None
 
-    def _remembered(self) -> Ours:
-        if self._ours is None:
-            known = ledger.load(self._path)
-            self._ours = _NOBODYS if isinstance(known, str) else known
-            self._unreadable = known if isinstance(known, str) else ""
-        return self._ours
+    def _remembered(self) -> tuple[Ours, tuple[str, ...]]:
+        if self._ours is not None:
+            return self._ours, ()
+        known = ledger.load(self._path)
+        self._ours = _NOBODYS if isinstance(known, str) else known
+        return self._ours, (known,) if isinstance(known, str) else ()
 
     def _remember(self, ours: Ours) -> list[str]:
-        if ours == self._ours:
-            return []
-        self._ours = ours
-        trouble = ledger.save(self._path, ours)
-        return [] if trouble is None else [trouble]
+        if ours != self._ours or self._unsaved:
+            self._ours = ours
+            self._unsaved = ledger.save(self._path, ours)
+        return [self._unsaved] if self._unsaved else []
 
 
 def _causes(refused: Iterable[Refused]) -> list[Refused]:

@@ -4,14 +4,11 @@ from typing import Literal
 
 from vrrpwatch.agent.member import DRAINED_DEMOTION, DRAINED_PRIORITY, Member
 from vrrpwatch.agent.ports import Handover, Heard
-from vrrpwatch.core.machine.settings import Advert, CarpAdvert
+from vrrpwatch.core.machine.settings import LATE, Advert, CarpAdvert
 from vrrpwatch.core.machine.values import AdvertReceived, Input, StandBack
 from vrrpwatch.core.model import Instant, nanoseconds
 
 Mode = Literal["drained", "always", "never"]
-
-# A master is alive that was heard within so many of its intervals.
-ALIVE = 1.5
 
 
 class Relief:
@@ -36,7 +33,7 @@ class Relief:
         if heard is None:
             return
         # One that was silent for longer is dead, and its connections with it.
-        alive = now - heard < nanoseconds(ALIVE * member.interval)
+        alive = now - heard < nanoseconds(LATE * member.interval)
         (self._handover.relieved if alive else self._handover.forget)(member.name)
 
     def lingers(self, member: Member, event: Input) -> bool:

@@ -315,9 +315,10 @@ class Holder:
     def _duty(self, tell: Callable[..., None], *what: object) -> None:
         try:
             tell(*what)
-        except JanitorError:
-            # The one that is started in its place is told of everything.
-            self.revive_janitor()
+        except JanitorError as error:
+            # Its end makes it readable, and the one that is started in its place is told of everything.
+            self._complain(str(error))
+            self.janitor.kill()
 
 
 def _locked(state: Path) -> int:

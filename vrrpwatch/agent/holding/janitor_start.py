@@ -91,18 +91,23 @@ class Janitor:
     def revive(self) -> None:
         """Starts another in the place of one that died or is stuck; raises :class:`JanitorError`."""
         # It must be dead before its input ends: the end of that is what sets it to work.
-        os.kill(self._pid, signal.SIGKILL)
+        self.kill()
         self._bury()
         self.start()
         for told in self._duties.values():
             self._write(told)
+
+    def kill(self) -> None:
+        """Ends it so that it does nothing."""
+        if self._pid > 0:
+            os.kill(self._pid, signal.SIGKILL)
 
     def dismiss(self) -> None:
         """It has nothing to do any more, and ends."""
         try:
             self._write(janitor.frame(janitor.FAREWELL, 0))
         except JanitorError:
-            os.kill(self._pid, signal.SIGKILL)
+            self.kill()
         self._bury()
 
     def _tell(self, kind: int, name: str, data: bytes) -> None:
@@ -114,6 +119,8 @@ class Janitor:
         self._write(self._duties[number])
 
     def _write(self, told: bytes) -> None:
+        if self._pid < 0:
+            raise JanitorError("there is no janitor")
         rest = memoryview(told)
         while rest:
             try:
