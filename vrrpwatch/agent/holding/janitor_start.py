@@ -66,7 +66,7 @@ class Janitor:
         self._pipe = pipe
         os.set_blocking(pipe, False)
         try:
-            if not select.select([ready], [], [], _READY)[0] or not os.read(ready, 1):
+            if not _awaited(ready, select.POLLIN, _READY) or not os.read(ready, 1):
                 raise JanitorError(f"the janitor was not on duty within {_READY:g} s")
         finally:
             os.close(ready)
@@ -126,7 +126,7 @@ class Janitor:
             try:
                 rest = rest[os.write(self._pipe, rest) :]
             except BlockingIOError:
-                if not select.select([], [self._pipe], [], _TAKEN)[1]:
+                if not _awaited(self._pipe, select.POLLOUT, _TAKEN):
                     raise JanitorError(f"the janitor does not read what it is told (process {self._pid})") from None
             except BrokenPipeError:
                 raise JanitorError("the janitor has died") from None
@@ -135,8 +135,15 @@ class Janitor:
         if self._pid < 0:
             return
         os.close(self._pipe)
-        if not select.select([self._pidfd], [], [], _TAKEN)[0]:
+        if not _awaited(self._pidfd, select.POLLIN, _TAKEN):
             os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
         os.close(self._pidfd)
         self._pid = -1
+
+
+def _awaited(fileno: int, event: int, seconds: float) -> bool:
+    """Whether that happens in time; many routers take more numbers than select(2) knows."""
+    waiting = select.poll()
+    waiting.register(fileno, event)
+    return bool(waiting.poll(seconds * 1000))

@@ -134,8 +134,10 @@ class Monitor:
         try:
             self._list_all()
             deadline = time.monotonic() + PATIENCE
+            waiting = select.poll()
+            waiting.register(self._socket, select.POLLIN)
             while self.listing:
-                if not select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
                     raise OSError(errno.ETIMEDOUT, "the kernel does not list its interfaces")
                 self.changes()
         except OSError:
