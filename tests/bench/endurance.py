@@ -20,10 +20,16 @@ from vrrpwatch.service.memory import Trimmer, return_freed_memory
 GROUPS = 40
 # As many advertisements as those groups send in a day, and nearly as much other multicast.
 OPTIONS = ("--adverts", "0.5", "--multicast", "0.4", "--groups", str(GROUPS), "--failovers", "20", "--seed", "1")
+# Packets a second that one of those groups, and what is heard beside it, comes to: the last hour is full.
+PACE = 2.2
 HOURS = 24
 # What is read at a time: a few seconds of that traffic.
 STEP = 32_768
+# Hours that do not count: in the first all there is to hear is heard for the first time.
+WARMING = 1
 MOST_GROWTH = 0.02
+# Made once: each new path notes its parts in a table of the interpreter's own, which would grow by the looking.
+STATM = Path("/proc/self/statm")
 
 
 class Sips:
@@ -41,18 +47,20 @@ class Sips:
 
 def resident() -> int:
     """This process's resident memory, in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> int:
-    """The command; 1 where memory grows by more than ``MOST_GROWTH`` after the first hour."""
+    """The command; 1 where memory grows by more than ``MOST_GROWTH`` after the first hour, in any later one."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.endurance", description=__doc__)
     parser.add_argument("--hours", type=int, default=HOURS)
     given = parser.parse_args()
+    if given.hours < WARMING + 2:
+        parser.error(f"--hours: at least {WARMING + 2}, of which {WARMING} to warm up")
     return_freed_memory()
     with tempfile.TemporaryDirectory(prefix="vrrpwatch-endurance-") as folder:
         path = Path(folder) / "day.pcap"
-        packets = str(GROUPS * given.hours * 3600 * 2)
+        packets = str(round(GROUPS * given.hours * 3600 * PACE))
         subprocess.run(
             [sys.executable, "-m", "tests.bench.generate", "--packets", packets, *OPTIONS, str(path)], check=True
         )
@@ -77,10 +85,12 @@ def main() -> int:
                 readings.clear()
                 print(f"hour {len(sizes):2}: {sizes[-1] / 1e6:.1f} MB, {told} events", flush=True)
         spent = time.perf_counter() - began
-    growth, most = sizes[-1] / sizes[0] - 1, max(sizes) / sizes[0] - 1
+    settled = sizes[WARMING:]
+    growth, most = settled[-1] / settled[0] - 1, max(settled) / settled[0] - 1
     print(f"{packets} packets in {spent:.0f} s")
-    print(f"growth from the first hour to the last {growth:.2%} (at most {MOST_GROWTH:.0%}), {most:.2%} in between")
-    return int(growth > MOST_GROWTH)
+    print(f"growth after the first hour, from hour {WARMING + 1} to {len(sizes)}: {growth:.2%}", end="")
+    print(f", {most:.2%} at most (limit {MOST_GROWTH:.0%}); with the first hour {sizes[-1] / sizes[0] - 1:.2%}")
+    return int(most > MOST_GROWTH)
 
 
 if __name__ == "__main__":

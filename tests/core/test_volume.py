@@ -308,3 +308,55 @@ def test_a_ledger_folds_by_key_and_gives_up_what_is_small() -> None:
     assert (keys.tolist(), sums.tolist(), least.tolist()) == ([3], [11], [4])
     keys, (sums, least) = ledger.merged()
     assert (keys.tolist(), sums.tolist(), least.tolist()) == ([5], [2], [2])
+
+
+def test_what_a_ledger_gave_up_stays_as_it_was() -> None:
+    ledger = Ledger(np.add)
+    ledger.add(np.array([1, 2, 8]), np.array([10, 20, 80]))
+    keys, (sums,) = ledger.take_below(5)
+    ledger.add(np.array([6, 7]), np.array([60, 70]))
+    ledger.merged()
+    assert (keys.tolist(), sums.tolist()) == ([1, 2], [10, 20])
+
+
+KEYS = st.lists(st.integers(0, 40), max_size=30)
+DEEDS = st.lists(st.one_of(KEYS, st.integers(0, 40), st.none()), max_size=30)
+
+
+@given(DEEDS)
+def test_a_ledger_is_a_dictionary_however_its_table_widens_and_shrinks(deeds: list[list[int] | int | None]) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("vrrpwatch.core.ledger.SMALL", 4)
+        patched.setattr("vrrpwatch.core.ledger.WIDE", 16)
+        kept, model = Ledger(np.add, np.minimum), dict[int, tuple[int, int]]()
+        for number, deed in enumerate(deeds):
+            if isinstance(deed, list):
+                kept.add(*(np.array(column, dtype=np.int64) for column in (deed, deed, [-number] * len(deed))))
+                for key in deed:
+                    sum_, least = model.get(key, (0, 0))
+                    model[key] = sum_ + key, min(least, -number)
+            elif deed is None:
+                kept.clear()
+                model.clear()
+            else:
+                taken = kept.take_below(deed)
+                assert _listed(taken) == sorted((key, *model.pop(key)) for key in list(model) if key < deed)
+        assert _listed(kept.merged()) == sorted((key, *values) for key, values in model.items())
+        assert len(kept) == len(model)
+
+
+def _listed(rows: tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]) -> list[tuple[int, ...]]:
+    keys, columns = rows
+    return list(zip(keys.tolist(), *(column.tolist() for column in columns), strict=True))
+
+
+def test_a_flood_leaves_no_wide_table_behind() -> None:
+    ledger = Ledger(np.add)
+    flood = np.arange(1_000_000)
+    ledger.add(flood, flood)
+    wide = ledger.merged()[0].base
+    ledger.take_below(999_990)
+    narrow = ledger.merged()[0].base
+    assert wide is not None
+    assert narrow is not None
+    assert (wide.nbytes, narrow.nbytes) == (16_000_000, 160)

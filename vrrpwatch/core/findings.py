@@ -107,9 +107,9 @@ class Findings:
         found.summary = summary
         self._grown[id(found)] = found
 
-    def grown(self) -> tuple[Finding, ...]:
+    def grown(self) -> list[Finding]:
         """Copies of what was raised or added to since this was asked last, in the order of that."""
-        grown = tuple(replace(found) for found in self._grown.values())
+        grown = [replace(found) for found in self._grown.values()]
         self._grown.clear()
         return grown
 

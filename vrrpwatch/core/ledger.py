@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 Column = NDArray[np.int64]
 
 # Fewer unmerged rows than this are not worth a sort.
-SMALL: Final = 8_192
+SMALL: Final = 2_048
+# A table with room for more rows than this is given up for a small one when it is nearly empty: a flood passes.
+WIDE: Final = 65_536
 
 
 def grouped(
@@ -26,41 +28,58 @@ def grouped(
 
 
 class Ledger:
-    """Columns folded by key, one ufunc for each; sorted only when enough has come in, so that adding stays cheap."""
+    """Columns folded by key, one ufunc for each; sorted only when enough has come in, so that adding stays cheap.
+
+    All rows lie in one table that is written over in place: a ledger that is filled and emptied for months leaves no
+    free pieces among what others hold, and keeps nothing alive that rows were cut from.
+    """
 
     def __init__(self, *folds: np.ufunc) -> None:
         self._folds = folds
-        self._keys: Column = np.empty(0, dtype=np.int64)
-        self._columns: tuple[Column, ...] = tuple(np.empty(0, dtype=np.int64) for _ in folds)
-        self._fresh: list[tuple[Column, ...]] = []
-        self._waiting = 0
+        # The keys and the columns, side by side: first the rows in order of key, then those that came in since.
+        self._table: NDArray[np.int64] = np.empty((1 + len(folds), 0), dtype=np.int64)
+        self._ordered = self._count = 0
 
     def __len__(self) -> int:
-        return len(self._keys) + self._waiting
+        return self._count
 
     def add(self, keys: Column, *columns: Column) -> None:
-        self._fresh.append((keys, *columns))
-        self._waiting += len(keys)
-        if self._waiting > max(SMALL, len(self._keys)):
+        start, end = self._count, self._count + len(keys)
+        if end > self._table.shape[1]:
+            wider = np.empty((len(self._table), max(end, 2 * self._table.shape[1])), dtype=np.int64)
+            wider[:, :start] = self._table[:, :start]
+            self._table = wider
+        for place, column in zip(self._table, (keys, *columns), strict=True):
+            place[start:end] = column
+        self._count = end
+        if end - self._ordered > max(SMALL, self._ordered // 4):
             self.merged()
 
     def merged(self) -> tuple[Column, tuple[Column, ...]]:
-        """All keys in ascending order, and their columns."""
-        if self._fresh:
-            parts = [(self._keys, *self._columns), *self._fresh]
-            keys, *columns = (np.concatenate(part) for part in zip(*parts, strict=True))
-            self._keys, self._columns = grouped(keys, tuple(columns), self._folds)
-            self._fresh, self._waiting = [], 0
-        return self._keys, self._columns
+        """All keys in ascending order, and their columns; lent until the ledger changes."""
+        if self._count > self._ordered:
+            keys, *columns = self._table[:, : self._count]
+            self.replace(*grouped(keys, tuple(columns), self._folds))
+        keys, *columns = self._table[:, : self._count]
+        return keys, tuple(columns)
 
     def take_below(self, key: int) -> tuple[Column, tuple[Column, ...]]:
         """Removes the rows whose key is smaller than ``key`` and returns them."""
         keys, columns = self.merged()
         cut = int(np.searchsorted(keys, key))
-        self.replace(keys[cut:].copy(), tuple(column[cut:].copy() for column in columns))
-        return keys[:cut], tuple(column[:cut] for column in columns)
+        taken = keys[:cut].copy(), tuple(column[:cut].copy() for column in columns)
+        self.replace(keys[cut:], tuple(column[cut:] for column in columns))
+        return taken
 
     def replace(self, keys: Column, columns: tuple[Column, ...]) -> None:
-        """Puts other contents in place of the present ones; ``keys`` are ascending and distinct."""
-        self._keys, self._columns = keys, columns
-        self._fresh, self._waiting = [], 0
+        """Puts other contents in place of the present ones; ``keys`` are ascending, distinct and not more."""
+        for place, column in zip(self._table, (keys, *columns), strict=True):
+            place[: len(keys)] = column
+        self._ordered = self._count = len(keys)
+        if self._table.shape[1] > WIDE and self._count < WIDE // 8:
+            self._table = self._table[:, : self._count].copy()
+
+    def clear(self) -> None:
+        """Removes all rows."""
+        nothing = self._table[:, :0]
+        self.replace(nothing[0], tuple(nothing[1:]))

@@ -193,8 +193,9 @@ class Volume:
         if self._fresh is None or not len(self._fresh):
             return
         keys, (packets, size) = self._fresh.merged()
-        self._fresh = Ledger(np.add, np.add)
-        for key, count, octets in zip(keys.tolist(), packets.tolist(), size.tolist(), strict=True):
+        rows = zip(keys.tolist(), packets.tolist(), size.tolist(), strict=True)
+        self._fresh.clear()
+        for key, count, octets in rows:
             yield Second(*self._register.name(key & _MASK), key >> _SHIFT, count, octets)
 
     def finish(self) -> None:
