@@ -64,10 +64,11 @@ class Balancer:
         *,
         clock: Callable[[], Seconds] = time.monotonic,
         backoff: Backoff | None = None,
+        module: str = _MODULE,
     ) -> None:
         """``clock`` gives seconds that never step back."""
         self._ledger = beside(state)
-        self._told, self._clock = told, clock
+        self._told, self._clock, self._module = told, clock, module
         self._backoff = backoff or Backoff(random.random, first=1.0, cap=60.0)
         self._settings: Ipvs | None = None
         self._masters: set[str] = set()
@@ -88,8 +89,8 @@ class Balancer:
         names = set() if settings is None else {name(target) for target, _ in targets(settings)}
         self._health = {target: judged for target, judged in self._health.items() if target in names}
         if self._task is not None:
-            self._order(End() if settings is None else Configure(settings, self._ledger))
             self._order(Become(self._role()))
+            self._order(End() if settings is None else Configure(settings, self._ledger))
         elif settings is not None or self._ledger.exists():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -169,11 +170,12 @@ class Balancer:
         """One life of the process; returns why it ended."""
         self._dismissed = False
         try:
-            child = self._child = await Child.start(_MODULE)
+            child = self._child = await Child.start(self._module)
         except OSError as error:
             return error.strerror or str(error)
-        self._order(Configure(self._settings or Ipvs(), self._ledger))
+        # The role first, lest the other one is taken on for a moment.
         self._order(Become(self._role()))
+        self._order(Configure(self._settings or Ipvs(), self._ledger))
         if self._settings is None:
             self._order(End())
         silent = False

@@ -5,9 +5,11 @@ import os
 import signal
 import socket
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, assert_never
 
+from vrrpwatch.agent.balancing import netlink
 from vrrpwatch.agent.balancing.keeper import Keeper
 from vrrpwatch.agent.balancing.messages import (
     ALIVE,
@@ -24,9 +26,8 @@ from vrrpwatch.agent.balancing.messages import (
     encode_news,
     judged,
 )
-from vrrpwatch.agent.balancing.netlink import Kernel
 from vrrpwatch.agent.balancing.plan import Target
-from vrrpwatch.agent.balancing.programmer import Programmer
+from vrrpwatch.agent.balancing.programmer import Kernel, Programmer
 from vrrpwatch.agent.balancing.values import Role
 from vrrpwatch.agent.offspring import be_ordinary
 from vrrpwatch.agent.tracking.checker import Checker
@@ -81,8 +82,8 @@ class Teller:
 class Work:
     """The keeper with its checks, from the first settings on."""
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, teller: Teller, open_kernel: Callable[[], Kernel]) -> None:
+        self._teller, self._open = teller, open_kernel
         self._checker: Checker | None = None
         self._keeper: Keeper | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -91,7 +92,7 @@ class Work:
     def configure(self, order: Configure) -> None:
         if self._keeper is None:
             self._checker = Checker(self._judge)
-            self._keeper = Keeper(Programmer(Kernel, order.ledger), self._teller, self._checker.set)
+            self._keeper = Keeper(Programmer(self._open, order.ledger), self._teller, self._checker.set)
             self._keeper.become(self._role)
             self._keeping = asyncio.create_task(self._keeper.run())
         self._keeper.configure(order.settings)
@@ -117,12 +118,12 @@ class Work:
             self._keeper.judge(number, result)
 
 
-async def serve(connection: socket.socket) -> None:
+async def serve(connection: socket.socket, open_kernel: Callable[[], Kernel]) -> None:
     """Does what it is told until it is to end, or nobody is at the other end."""
     reader, writer = await asyncio.open_unix_connection(sock=connection, limit=MAX_ORDER)
     teller = Teller(writer)
     telling = asyncio.create_task(teller.run())
-    work = Work(teller)
+    work = Work(teller, open_kernel)
     asked = False
     with suppress(ConnectionError):
         while not asked and (line := await reader.readline()):
@@ -143,11 +144,16 @@ async def serve(connection: socket.socket) -> None:
     writer.close()
 
 
-if __name__ == "__main__":
+def main(open_kernel: Callable[[], Kernel]) -> None:
+    """Serves the agent that has started this process, and ends it."""
     be_ordinary()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # They come to the agent too, from systemd, and it says what is to be done.  Not ignored, which checks inherit.
         signal.signal(number, lambda *_: None)
-    asyncio.run(serve(socket.socket(fileno=os.dup(0))))
+    asyncio.run(serve(socket.socket(fileno=os.dup(0)), open_kernel))
     # Threads that hang would be waited for.
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main(netlink.Kernel)
