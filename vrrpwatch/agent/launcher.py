@@ -28,12 +28,14 @@ class Program(NamedTuple):
     """A command without a shell, whom it runs as (``None``: the agent's own user), and for how long at most.
 
     With ``explain`` the end of what it writes to its standard error is kept; otherwise the agent's log takes that.
+    With ``network`` it may configure the network as the agent may (CAP_NET_ADMIN).
     """
 
     command: Sequence[str]
     who: Identity | None
     timeout: Seconds
     explain: bool = False
+    network: bool = False
 
 
 class Ending(NamedTuple):
@@ -85,6 +87,7 @@ class Launcher:
                 "who": program.who,
                 "timeout": program.timeout,
                 "explain": program.explain,
+                "network": program.network,
             }
         )
         try:

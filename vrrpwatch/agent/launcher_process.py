@@ -10,11 +10,11 @@ import signal
 import socket
 import subprocess
 from collections import deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vrrpwatch.agent.offspring import be_ordinary
+from vrrpwatch.agent.offspring import be_ordinary, network_rights
 from vrrpwatch.alerts.programs import ENVIRONMENT
 
 # More wait for their turn: all routers may change their state at once, each with a hook.
@@ -36,6 +36,7 @@ class Job:
     who: tuple[int, int, list[int]] | None
     timeout: float
     explain: bool
+    network: bool
     process: subprocess.Popen[bytes] | None = None
     killed: str = ""
     said: bytearray = field(default_factory=bytearray)
@@ -57,8 +58,8 @@ class Runner:
             if job is not None:
                 self._kill(job, "was no longer wanted and was killed")
             return
-        job = Job(message["run"], message["command"], message["who"], message["timeout"], message["explain"])
-        self._jobs[job.number] = job
+        number = message.pop("run")
+        job = self._jobs[number] = Job(number, **message)
         self._waiting.append(job)
         self._next()
 
@@ -141,20 +142,21 @@ class Runner:
 
 def _start(job: Job) -> subprocess.Popen[bytes]:
     uid, gid, groups = job.who or (None, None, None)
-    return subprocess.Popen(  # noqa: S603  # the settings name the program, and no shell reads them
-        job.command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if job.explain else None,
-        cwd="/",
-        env=ENVIRONMENT,
-        # A group of its own, so that the children that it leaves behind can be killed with it.
-        start_new_session=True,
-        umask=0o077,
-        user=uid,
-        group=gid,
-        extra_groups=groups,
-    )
+    with network_rights() if job.network else nullcontext():
+        return subprocess.Popen(  # noqa: S603  # the settings name the program, and no shell reads them
+            job.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if job.explain else None,
+            cwd="/",
+            env=ENVIRONMENT,
+            # A group of its own, so that the children that it leaves behind can be killed with it.
+            start_new_session=True,
+            umask=0o077,
+            user=uid,
+            group=gid,
+            extra_groups=groups,
+        )
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> bool:

@@ -7,12 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import vrrpwatch
 
-# linux/prctl.h
-_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+# linux/prctl.h, linux/capability.h
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 2, 4
+_CAP_NET_ADMIN = 12
 
 
 def spawn(module: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
@@ -43,10 +46,27 @@ def be_ordinary() -> None:
     """Sheds what programs would inherit of the agent: its place before all others, its rights, and deaf ears."""
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
-    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    _hand_on_nothing()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def network_rights() -> Generator[None]:
+    """Programs that are started meanwhile may configure the network, where a unit gave the agent that right.
+
+    Root's programs may anyway.
+    """
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_NET_ADMIN, 0, 0)
+    try:
+        yield
+    finally:
+        _hand_on_nothing()
+
+
+def _hand_on_nothing() -> None:
+    ctypes.CDLL(None).prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
 def _import_path() -> str:

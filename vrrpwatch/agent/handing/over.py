@@ -127,7 +127,7 @@ class Handover:
     async def _load(self, text: str) -> None:
         if self._program is None:
             return
-        ending = await self._run(Program((self._program, text), None, TIMEOUT, explain=True))
+        ending = await self._run(Program((self._program, text), None, TIMEOUT, explain=True, network=True))
         if ending.status != 0 and not self._complained:
             self._complained = True
             reason = next(iter(ending.said.strip().splitlines()), ending.trouble)
