@@ -17,7 +17,6 @@ from vrrpwatch.agent.ports import Attachment, Change, Discarded, Heard, Verdict
 from vrrpwatch.agent.speaking.sockets import Sockets
 from vrrpwatch.agent.timer import Timer, now
 from vrrpwatch.agent.tracking.told import Kind
-from vrrpwatch.core.machine.values import Master
 from vrrpwatch.core.model import Instant
 from vrrpwatch.wire.values import IPAddress
 
@@ -203,6 +202,11 @@ class Routers:
 
     def _hear_address(self, change: AddressChange) -> None:
         address, link = change.address, self.monitor.links.get(change.address.index)
+        robbed = self._holder.lost(change)
+        if robbed is not None and (address.index, address.ip, address.prefix) not in self.monitor.addresses:
+            self._told(f"{robbed}: {address.ip} was removed by somebody else: it is put back")
+            self._holder.acquire(robbed)
+            self.node.announce(robbed)
         for name, member in self.node.members.items():
             there = member.attachment
             if there is None:
@@ -210,17 +214,6 @@ class Routers:
                     self._soon(name)
             elif address.ip == there.source:
                 self._soon(name)
-            elif change.what == "deleted" and isinstance(member.state, Master) and self._is_of(name, address.ip):
-                # Somebody has removed what the master must have.
-                self._told(f"{name}: {address.ip} was removed by somebody else: it is put back")
-                self._holder.acquire(name)
-                self.sockets.announce(name)
-
-    def _is_of(self, name: str, ip: object) -> bool:
-        member = self.node.members[name]
-        return any(one.address.ip == ip for one in member.config.addresses) and not any(
-            one.ip == ip for one in self.monitor.addresses.values()
-        )
 
     # Attaching, one router at a time: it takes a while, and adverts of others must not wait for it.
 
@@ -240,7 +233,7 @@ class Routers:
 
     def _look_at(self, name: str) -> None:
         member = self.node.members[name]
-        found = self._holder.attach(member.config)
+        found = self._holder.attach(member.config, self.monitor.addresses.values())
         if isinstance(found, Attachment) and found != member.attachment:
             try:
                 self.sockets.attach(member.config, found)

@@ -1,3 +1,5 @@
+"""Where a router meets its network: faults, source addresses, macvlan names; judged from made-up facts."""
+
 from ipaddress import ip_address
 
 import pytest

@@ -1,3 +1,5 @@
+"""Netlink messages: what is packed and read, cut and hostile ones included."""
+
 import struct
 
 from vrrpwatch.agent.holding.netlink import (
