@@ -14,6 +14,7 @@ from vrrpwatch.agent.auditing.listening import Listened, listen
 from vrrpwatch.agent.auditing.stations import Station
 from vrrpwatch.agent.auditing.tasks import WatchingTask
 from vrrpwatch.agent.auditing.watching import Watcher
+from vrrpwatch.agent.balancing.balancer import Balancer
 from vrrpwatch.agent.config.agent import AgentSettings, load
 from vrrpwatch.agent.config.routers import Router
 from vrrpwatch.agent.holding.holder import Holder, HoldingError
@@ -27,7 +28,7 @@ from vrrpwatch.agent.telling.control import Control, ControlError
 from vrrpwatch.agent.telling.fifo import Fifo
 from vrrpwatch.agent.telling.hooks import Hooks, HooksError, Plan, plan
 from vrrpwatch.agent.telling.requests import RequestError
-from vrrpwatch.agent.telling.status import CompanionStatus, Status
+from vrrpwatch.agent.telling.status import Status
 from vrrpwatch.agent.timer import now
 from vrrpwatch.agent.tracking.told import Kind
 from vrrpwatch.agent.tracking.trackers import Trackers
@@ -94,6 +95,7 @@ class _Daemon:
         self._watcher = Watcher(self._worry, told)
         self._watching: asyncio.Task[None] | None = None
         self._conntrackd: ConnectionTracking | None = None
+        self._balancer = Balancer(settings.agent.state, told)
         self._fifo: Fifo | None = None
         self._reloading = asyncio.Lock()
         self._routers: Routers
@@ -158,6 +160,9 @@ class _Daemon:
         if settings.conntrackd is not None:
             self._conntrackd = ConnectionTracking(settings.conntrackd, self._launcher, self._told)
             await self._conntrackd.check()
+        # Its virtual servers wait for the address on a backup too.
+        self._balancer.configure(settings.ipvs)
+        stack.push_async_callback(self._balancer.close, FAREWELL)
 
     async def _listened(self, force: bool, ended: asyncio.Event) -> bool:
         """Whether the routers may speak, after what is heard of others; false when the agent is ended meanwhile."""
@@ -203,6 +208,7 @@ class _Daemon:
             self._fifo.tell(change)
         if self._conntrackd is not None:
             self._conntrackd.tell(change)
+        self._balancer.changed(change)
         self._reporting.heed(change)
         self._serving.heed(change)
         if change.state == "master":
@@ -230,9 +236,8 @@ class _Daemon:
         loop.call_later(max(0, at - now()) / NANOSECONDS, self._routers.announce, router)
 
     def _status(self) -> Status:
-        companions: tuple[CompanionStatus, ...] = ()
-        if self._conntrackd is not None:
-            companions = (self._conntrackd.status(),)
+        conntrackd = None if self._conntrackd is None else self._conntrackd.status()
+        companions = tuple(one for one in (conntrackd, self._balancer.status()) if one is not None)
         return self._reporting.status(
             self._settings, self._trackers.verdicts, companions, audited=self._watcher.watching
         )
@@ -296,6 +301,8 @@ class _Daemon:
             self._trackers.heard(kind)
         if wanted.conntrackd != before.conntrackd:
             await self._replace_conntrackd(wanted)
+        if wanted.ipvs != before.ipvs:
+            self._balancer.configure(wanted.ipvs)
         self._concerns.keep(router.name for router in wanted.router)
         await self._unwatch()
         lines += await self._admit(fresh, {_identity(router) for router in before.router})
