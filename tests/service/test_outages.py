@@ -28,12 +28,17 @@ class Play:
         self.outages.tell(line)
         return self
 
-    def capture(self, *losses: tuple[int, bool], heard: tuple[int, float] | None = None) -> "Play":
-        """A batch by now: of interfaces that could not be heard, whether that goes on; who was heard, and when."""
+    def capture(
+        self, *losses: tuple[int, bool], heard: tuple[int, float] | None = None, written: float | None = None
+    ) -> "Play":
+        """A batch by now: of interfaces that could not be heard, whether that goes on; who was heard, and when.
+
+        The losses were ``written`` down then, or just now.
+        """
         frames = np.zeros(1 if heard else 0, FRAME)
         if heard:
             frames["interface"], frames["at"] = heard[0], self._instant(heard[1])
-        now = self._instant(self.now)
+        now = self._instant(self.now if written is None else written)
         told = tuple(Loss(0, number, now - NANOSECONDS, now, 0, True, goes_on) for number, goes_on in losses)
         interfaces = tuple(Interface(name, 1) for name in NAMES)
         rest = np.zeros(0, np.uint8), np.zeros(0, FLOWS), np.zeros(0, SECONDS)
@@ -70,6 +75,15 @@ def test_an_interface_that_goes_before_its_return_was_told_of_is_not_heard() -> 
     assert play.at(6).capture(heard=(0, 5.9)).heard()
     assert not play.tell("eth0: has gone; it is waited for").heard()
     assert play.at(900).lines == ["00:01:46Z eth0: has gone; it is waited for"]
+
+
+def test_news_of_a_return_that_come_after_it_has_gone_again_change_nothing() -> None:
+    play = Play("eth0").at(5).tell("eth0: is down; it is watched as soon as it is up").capture((0, True))
+    play.at(6).tell(Notice("eth0: is watched")).at(6.5).tell("eth0: has gone; it is waited for")
+    play.capture((0, False), written=6.2)
+    assert not play.heard()
+    assert play.lines == ["00:01:46Z eth0: has gone; it is waited for"]
+    assert play.at(7).capture((0, False)).heard()
 
 
 def test_of_all_interfaces_one_that_comes_again_is_heard_with_its_first_frame() -> None:

@@ -56,8 +56,9 @@ class Outages:
             for loss in batch.losses:
                 if loss.goes_on:
                     self._silent.setdefault(name(loss.interface), loss.last)
-                elif loss.unheard:
-                    self._is_over(name(loss.interface))
+                elif loss.unheard and self._silent.get(one := name(loss.interface), loss.last) <= loss.last:
+                    # It was on its way while the interface fell silent again, if it tells of an earlier time.
+                    self._is_over(one)
             if not self._silent:
                 return
             # Of an interface that has gone nobody tells when it has come again; its frames do.
