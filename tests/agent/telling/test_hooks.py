@@ -46,6 +46,17 @@ def test_hooks_get_the_arguments_of_keepalived_after_their_own(tmp_path: Path) -
     assert lines(tmp_path / "out") == ["<-v><a b><INSTANCE><web><MASTER><150>", "<GROUP><lan><BACKUP><0>"]
 
 
+def test_hooks_of_a_state_may_be_run_as_they_are(tmp_path: Path) -> None:
+    note = script(tmp_path, "note", 'printf "<%s>" "$@" >>$folder/out; echo >>$folder/out')
+    own = {"master": (note, "up"), "any": (note, "any"), "user": USER, "arguments": "any"}
+
+    async def scene(hooks: Hooks, _: list[str]) -> None:
+        hooks.tell(change("web", "master", 150))
+
+    assert play(settings("web", web={"notify": own}), scene) == []
+    assert lines(tmp_path / "out") == ["<up>", "<any><INSTANCE><web><MASTER><150>"]
+
+
 def test_the_hook_of_the_state_is_first_then_any_then_those_for_every_router(tmp_path: Path) -> None:
     # The first ones take longest, so that none is first by chance.
     note = script(tmp_path, "note", 'sleep "$2"; echo "$1 $5" >>$folder/out')
@@ -218,5 +229,5 @@ def test_every_hook_that_cannot_be_run_is_told_at_once() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="changing the user needs root")
 def test_root_runs_hooks_as_nobody_unless_the_settings_say_otherwise() -> None:
     made = plan(settings("web", "db", web={"notify": {"any": ("/bin/true",)}}, db={"notify": hook("/bin/true")}))
-    ids = [made.programs["INSTANCE", name]["stop"][0].who for name in ("web", "db")]
+    ids = [made.programs["INSTANCE", name]["stop"][0].program.who for name in ("web", "db")]
     assert [who.uid for who in ids if who is not None] == [65_534, 0]

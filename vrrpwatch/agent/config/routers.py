@@ -97,7 +97,8 @@ class Announcing(Table):
 class Hooks(Table):
     """Programs run at changes of state, in order, without a shell, after the arguments TYPE NAME STATE PRIORITY.
 
-    TYPE is INSTANCE or GROUP, STATE is MASTER, BACKUP, FAULT or STOP (keepalived's notify scripts).
+    TYPE is INSTANCE or GROUP, STATE is MASTER, BACKUP, FAULT or STOP (keepalived's notify scripts).  With ``arguments``
+    "any" only ``any`` is given these, as keepalived's ``notify`` is, and its ``notify_master`` and the like are not.
     """
 
     master: Command | None = None
@@ -105,6 +106,7 @@ class Hooks(Table):
     fault: Command | None = None
     stop: Command | None = None
     any: Command | None = None
+    arguments: Literal["always", "any"] = "always"
     user: UserName | None = None
     timeout: Timeout = 30.0
 

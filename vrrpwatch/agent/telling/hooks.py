@@ -33,10 +33,17 @@ class HooksError(Exception):
         self.lines = lines
 
 
+class Hook(NamedTuple):
+    """A program, and whether it is given the arguments that say what has changed."""
+
+    program: Program
+    given: bool = True
+
+
 class Plan(NamedTuple):
     """Which programs are run at which change of whom, and the sync groups' routers."""
 
-    programs: Mapping[Subject, Mapping[RouterState, tuple[Program, ...]]]
+    programs: Mapping[Subject, Mapping[RouterState, tuple[Hook, ...]]]
     syncs: Mapping[str, tuple[str, ...]]
 
 
@@ -51,9 +58,9 @@ def plan(settings: AgentSettings) -> Plan:
         told["INSTANCE", router.name] = {f"router {router.name}": router.notify, "notify": settings.notify}
     for sync in settings.sync:
         told["GROUP", sync.name] = {f"sync {sync.name}": sync.notify}
-    programs: dict[Subject, dict[RouterState, tuple[Program, ...]]] = {}
+    programs: dict[Subject, dict[RouterState, tuple[Hook, ...]]] = {}
     for subject, tables in told.items():
-        found: dict[RouterState, tuple[Program, ...]] = dict.fromkeys(STATES, ())
+        found: dict[RouterState, tuple[Hook, ...]] = dict.fromkeys(STATES, ())
         for place, hooks in tables.items():
             try:
                 for state, more in _programs(hooks).items():
@@ -66,14 +73,17 @@ def plan(settings: AgentSettings) -> Plan:
     return Plan(programs, {sync.name: sync.routers for sync in settings.sync})
 
 
-def _programs(hooks: HookSettings) -> dict[RouterState, tuple[Program, ...]]:
+def _programs(hooks: HookSettings) -> dict[RouterState, tuple[Hook, ...]]:
     by_state = {"master": hooks.master, "backup": hooks.backup, "fault": hooks.fault, "stop": hooks.stop}
     if hooks.any is None and not any(by_state.values()):
         return {}
     who = identity(hooks.user)
+    always = hooks.arguments == "always"
     return {
         state: tuple(
-            Program(command, who, hooks.timeout) for command in (by_state[state], hooks.any) if command is not None
+            Hook(Program(command, who, hooks.timeout), given)
+            for command, given in ((by_state[state], always), (hooks.any, True))
+            if command is not None
         )
         for state in STATES
     }
@@ -141,7 +151,7 @@ class Hooks:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    def _for(self, change: Change) -> tuple[Program, ...]:
+    def _for(self, change: Change) -> tuple[Hook, ...]:
         return self._plan.programs.get((change.kind, change.name), {}).get(change.state, ())
 
     def _before(self, change: Change) -> tuple[asyncio.Event, ...]:
@@ -164,14 +174,15 @@ class Hooks:
             told = queue.waiting.popleft()
             for event in told.after:
                 await event.wait()
-            for program in self._for(told.change):
-                await self._run(program, told.change)
+            for hook in self._for(told.change):
+                await self._run(hook, told.change)
             told.done.set()
         # With nothing left to do there is nothing to remember either.
         del self._queues[subject]
 
-    async def _run(self, program: Program, change: Change) -> None:
-        command = (*program.command, *arguments(change))
+    async def _run(self, hook: Hook, change: Change) -> None:
+        program = hook.program
+        command = (*program.command, *arguments(change)) if hook.given else program.command
         ending = await self._launcher.run(program._replace(command=command))
         if ending.trouble:
             self._told(f"{change.name}: hook {program.command[0]} for {change.state.upper()}: {ending.trouble}")
