@@ -11,13 +11,13 @@ from vrrpwatch.declared.keepalived_fields import (
     multicast,
     names,
     parsed_address,
-    script,
     seconds,
     virtual_address,
     whole,
 )
 from vrrpwatch.declared.keepalived_instance import InstanceReader, garp, notified, tracks
 from vrrpwatch.declared.keepalived_lines import Expansion
+from vrrpwatch.declared.keepalived_trackers import check_script, track_file, track_process
 from vrrpwatch.declared.keepalived_tree import Statement, canonical, tree
 from vrrpwatch.declared.keepalived_values import (
     INTERVAL,
@@ -32,6 +32,8 @@ from vrrpwatch.declared.keepalived_values import (
     Keepalived,
     SyncDaemon,
     SyncGroup,
+    TrackFile,
+    TrackProcess,
     VirtualAddress,
 )
 from vrrpwatch.declared.notes import Notes, quoted
@@ -57,8 +59,8 @@ _SYNC_NUMBERS: Final = {"id": (0, 255), "maxlen": (1, 65535 - 28), "port": (1, 6
 _WIDEST: Final = {2: 255.0, 3: 40.95}
 
 
-def read_keepalived(path: Path, *, host: str | None = None, config_id: str | None = None) -> Keepalived:
-    """What the configuration ``path`` declares, with everything it includes.
+def read_keepalived(path: Path, *more: Path, host: str | None = None, config_id: str | None = None) -> Keepalived:
+    """What the configuration ``path`` declares, with everything it includes, and with ``more`` files after it.
 
     ``host`` names the host it is from (the file's name by default).  ``config_id`` is what keepalived is started with
     as ``--config-id`` there, which by default is the host's name; lines for other ids are left out.  Raises
@@ -66,7 +68,7 @@ def read_keepalived(path: Path, *, host: str | None = None, config_id: str | Non
     """
     notes = Notes()
     chosen = config_id if config_id is not None else host
-    expansion = Expansion(path, chosen, notes)
+    expansion = Expansion((path, *more), chosen, notes)
     statements = tree(expansion, notes)
     reader = _Reader(notes)
     for statement in statements:
@@ -80,6 +82,8 @@ def read_keepalived(path: Path, *, host: str | None = None, config_id: str | Non
         static_addresses=tuple(reader.static_addresses),
         sync_groups=tuple(reader.sync_groups.values()),
         scripts=tuple(reader.scripts.values()),
+        track_files=tuple(reader.track_files.values()),
+        track_processes=tuple(reader.track_processes.values()),
         instances=tuple(reader.instances.values()),
         virtual_servers=tuple(reader.virtual_servers),
         tree=statements,
@@ -176,6 +180,8 @@ class _Reader:
         self.static_addresses: list[VirtualAddress] = []
         self.sync_groups: dict[str, SyncGroup] = {}
         self.scripts: dict[str, CheckScript] = {}
+        self.track_files: dict[str, TrackFile] = {}
+        self.track_processes: dict[str, TrackProcess] = {}
         self.instances: dict[str, Instance] = {}
         self.virtual_servers: list[Statement] = []
 
@@ -193,7 +199,13 @@ class _Reader:
                     self.sync_groups[name] = _sync_group(statement, name, notes)
             case "vrrp_script":
                 if (name := self._named(statement, self.scripts)) is not None:
-                    self.scripts[name] = _check_script(statement, name, notes)
+                    self.scripts[name] = check_script(statement, name, notes)
+            case "track_file" | "vrrp_track_file":
+                if (name := self._named(statement, self.track_files)) is not None:
+                    self.track_files[name] = track_file(statement, name, notes)
+            case "vrrp_track_process":
+                if (name := self._named(statement, self.track_processes)) is not None:
+                    self.track_processes[name] = track_process(statement, name, notes)
             case "vrrp_instance":
                 if (name := self._named(statement, self.instances)) is not None:
                     self.instances[name] = InstanceReader(statement, name, notes).read()
@@ -296,28 +308,3 @@ def _sync_group(statement: Statement, name: str, notes: Notes) -> SyncGroup:
         elif (found := tracks(inner, notes)) is not None:
             followed[found[0]] = found[1]
     return SyncGroup(statement.place, name, tuple(members), notify, followed, statement)
-
-
-def _check_script(statement: Statement, name: str, notes: Notes) -> CheckScript:
-    values: dict[str, Any] = {}
-    for inner in statement.inner:
-        value: object = None
-        match inner.keyword:
-            case "script":
-                value = script(inner, notes)
-            case "interval" | "timeout":
-                value = seconds(inner, notes, 0.001, 2**32 / 1e6)
-            case "rise" | "fall":
-                value = integer(inner, notes, 1, 2**31 - 1)
-            case "weight":
-                text = inner.arguments[0] if inner.arguments else ""
-                value = whole(text, -254, 254)
-                if value is None:
-                    notes.add(inner.place, f"'weight' takes -253 to 253, not {quoted(text)}")
-            case "user":
-                value = inner.arguments
-            case "init_fail":
-                value = True
-        if value is not None:
-            values[inner.keyword] = value
-    return CheckScript(statement.place, name, **values)

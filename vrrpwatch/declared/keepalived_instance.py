@@ -172,7 +172,10 @@ class InstanceReader:
             case "virtual_routes" | "virtual_rules":
                 self._append(keyword.removeprefix("virtual_"), statement.inner)
             case "authentication" | "auth_hmac":
-                values["authentication"] = _authentication(statement, notes)
+                # auth_hmac supersedes the other, whichever comes first (vrrp.c, vrrp_complete_instance).
+                known = values.get("authentication")
+                if known is None or known.kind != "HMAC":
+                    values["authentication"] = _authentication(statement, notes)
             case "old_unicast_checksum":
                 values["old_unicast_checksum"] = " ".join(statement.arguments)
 

@@ -1,6 +1,6 @@
 """keepalived.conf as the daemon sees it: files put together, lines chosen by configuration id, parameters replaced."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -41,12 +41,13 @@ class Line(NamedTuple):
 
 
 class Expansion:
-    """Reads ``path`` and what it includes, line by line; ``ids`` are the configuration ids that its lines name.
+    """Reads ``paths`` and what they include, line by line; ``ids`` are the configuration ids that lines name.
 
-    Iterating raises :class:`DeclaredError` where the file cannot be read or grows beyond the limits above.
+    Several files are one configuration, as if one included them all.  Raises :class:`DeclaredError` where one cannot
+    be read, and when iterated where all grow beyond the limits above.
     """
 
-    def __init__(self, path: Path, config_id: str | None, notes: Notes) -> None:
+    def __init__(self, paths: Sequence[Path], config_id: str | None, notes: Notes) -> None:
         self.ids: dict[str, None] = {}
         self.files: list[str] = []
         self._config_id = config_id
@@ -56,8 +57,8 @@ class Expansion:
         self._sources: list[Iterator[str]] = []
         self._reading: list[Path] = []
         self._lines = self._characters = 0
-        self._place = Place(str(path), 1)
-        self._push(self._file(path, read_lines(path)))
+        self._place = Place(str(paths[0]), 1)
+        self._push(self._begin([(path, read_lines(path)) for path in paths]))
 
     def __iter__(self) -> Iterator[Line]:
         while (text := self._next()) is not None:
@@ -94,6 +95,10 @@ class Expansion:
         if len(self._sources) >= MAX_NESTING:
             raise DeclaredError(f"{self._place}: includes or definitions nested deeper than {MAX_NESTING}")
         self._sources.append(texts)
+
+    def _begin(self, files: list[tuple[Path, Content]]) -> Iterator[str]:
+        for path, content in files:
+            yield from self._file(path, content)
 
     def _file(self, path: Path, content: Content) -> Iterator[str]:
         if len(self.files) >= MAX_FILES:

@@ -152,7 +152,7 @@ class SyncGroup(NamedTuple):
 
 
 class CheckScript(NamedTuple):
-    """A ``vrrp_script``; interval and timeout in seconds."""
+    """A ``vrrp_script``; interval and timeout in seconds, ``reverse`` changes the sign of the weight."""
 
     place: Place
     name: str
@@ -164,6 +164,32 @@ class CheckScript(NamedTuple):
     fall: int | None = None
     user: tuple[str, ...] = ()
     init_fail: bool = False
+    reverse: bool = False
+
+
+class TrackFile(NamedTuple):
+    """A ``track_file`` block of the configuration itself: a file that holds a number."""
+
+    place: Place
+    name: str
+    path: str | None = None
+    weight: int | None = None
+    reverse: bool = False
+    init: tuple[str, ...] | None = None
+
+
+class TrackProcess(NamedTuple):
+    """A ``vrrp_track_process``: ``process`` is its name and the parameters it is to have; delays in seconds."""
+
+    place: Place
+    name: str
+    statement: Statement
+    process: tuple[str, ...] = ()
+    weight: int | None = None
+    reverse: bool = False
+    quorum: int | None = None
+    fork_delay: float | None = None
+    terminate_delay: float | None = None
 
 
 class Instance(NamedTuple):
@@ -247,6 +273,8 @@ class Keepalived(NamedTuple):
     static_addresses: tuple[VirtualAddress, ...]
     sync_groups: tuple[SyncGroup, ...]
     scripts: tuple[CheckScript, ...]
+    track_files: tuple[TrackFile, ...]
+    track_processes: tuple[TrackProcess, ...]
     instances: tuple[Instance, ...]
     virtual_servers: tuple[Statement, ...]
     tree: tuple[Statement, ...]
