@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from vrrpwatch.agent.balancing.values import (
+    HASH_FLAGS,
     METHODS,
     PERSISTENT,
     Daemon,
@@ -29,8 +30,6 @@ from vrrpwatch.agent.config.companions import Ipvs, RealServer, SorryServer, Vir
 
 # The granularity of persistence is a client: a full netmask, and a full prefix.
 _NETMASK, _PREFIX = 0xFFFFFFFF, 128
-# What the kernel uses where a virtual server is not persistent and the settings say nothing (ip_vs_ctl.c): none.
-_NO_TIMEOUT = 0
 
 
 class Target(NamedTuple):
@@ -73,8 +72,8 @@ def wanted(settings: Ipvs, health: Health, role: Role, found: Table) -> Table:
 def _service(virtual: VirtualServer) -> Service:
     return Service(
         virtual.scheduler,
-        PERSISTENT if virtual.persistence else 0,
-        virtual.persistence or _NO_TIMEOUT,
+        (PERSISTENT if virtual.persistence else 0) | sum(HASH_FLAGS[flag] for flag in virtual.hash),
+        virtual.persistence,
         _NETMASK if virtual.address.version == 4 else _PREFIX,
     )
 

@@ -14,6 +14,7 @@ Role = Literal["master", "backup"]
 
 # IP_VS_SVC_F_*: what people can set; a bit above all of them is the kernel's own.
 PERSISTENT: Final = 0x01
+HASH_FLAGS: Final = {"fallback": 0x08, "port": 0x10}
 SETTABLE: Final = 0x3D
 # IP_VS_CONN_F_*: how packets reach a real server.
 METHODS: Final = {"nat": 0, "tunnel": 2, "direct": 3}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from vrrpwatch.agent.config.fields import AbsolutePath, Command, Device, Label, Period, Port, Timeout, whole
-from vrrpwatch.core.fields import Address, Table, filled
+from vrrpwatch.core.fields import Address, Table, filled, unique
 
 # Checked every two seconds, so many are what one process can do.
 MAX_REAL = 4_096
@@ -77,12 +77,17 @@ class RealServer(_Reached):
 
 
 class VirtualServer(Table):
-    """One address and port that IPVS balances (ipvsadm(8)); ``persistence`` in seconds, 0 is none."""
+    """One address and port that IPVS balances (ipvsadm(8)); ``persistence`` in seconds, 0 is none.
+
+    ``hash`` are flags of the schedulers ``sh`` and ``mh``: with ``port`` they look at a client's port too, and with
+    ``fallback`` at another real server where the first has the weight 0.
+    """
 
     address: Address
     port: Port
     protocol: Literal["tcp", "udp"] = "tcp"
     scheduler: Annotated[str, Field(pattern=r"^[a-z]{1,15}$")] = "wlc"
+    hash: Annotated[tuple[Literal["port", "fallback"], ...], unique] = ()
     persistence: Annotated[int, whole(0, 86_400)] = 0
     real: Annotated[tuple[RealServer, ...], Field(max_length=1_000), filled]
     sorry: SorryServer | None = None
@@ -99,6 +104,8 @@ class VirtualServer(Table):
                 raise ValueError(f"{one.address} has another port than the virtual server: {one.method} keeps the port")
             if one.method != "tunnel" and one.address.version != self.address.version:
                 raise ValueError(f"{one.address} and {self.address} are of different families")
+        if self.hash and self.scheduler not in ("sh", "mh"):
+            raise ValueError(f"hash is for the schedulers sh and mh, and {self.scheduler} looks at no client")
         for real in self.real:
             if self.protocol == "udp" and real.check and real.check.type != "script" and real.check.port is None:
                 raise ValueError(
