@@ -143,6 +143,23 @@ def test_where_the_process_is_killed_the_next_program_has_a_new_one(tmp_path: Pa
     asyncio.run(play())
 
 
+def test_what_ends_all_processes_of_a_service_leaves_this_one_to_the_agent(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with launching() as launcher:
+            text = f"echo $PPID >{tmp_path}/pid; until [ -e {tmp_path}/go ]; do sleep 0.01; done"
+            task = asyncio.create_task(launcher.run(shell(text)))
+            await until(written(tmp_path / "pid"))
+            parent = int((tmp_path / "pid").read_text())
+            os.kill(parent, signal.SIGTERM)
+            assert await launcher.run(shell(f"[ $PPID = {parent} ]")) == Ending(0)
+            # Programs are ended by it as ever.
+            assert (await launcher.run(shell("kill $$"))).trouble == "was killed by signal 15"
+            (tmp_path / "go").touch()
+            assert await task == Ending(0)
+
+    asyncio.run(play())
+
+
 def test_more_programs_than_may_run_at_once_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(launcher_process, "MAX_RUNNING", 1)
 

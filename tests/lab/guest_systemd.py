@@ -29,9 +29,9 @@ mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mn
 cd /mnt/root
 # The units of this machine are not wanted, nor what says that it is a container; what is wanted, nobody else asks for.
 rm -rf .dockerenv etc/fstab etc/systemd/system usr/lib/systemd/system/*.wants
-mkdir -p etc/systemd/system/vrrpwatch.service.d etc/vrrpwatch lab/python lab/packages lab/source lab/out lab/old
-cp {folder}/vrrpwatch.service {folder}/lab.service etc/systemd/system
-cp {folder}/lab.conf etc/systemd/system/vrrpwatch.service.d
+mkdir -p etc/systemd/system/{unit}.d etc/vrrpwatch lab/python lab/packages lab/source lab/out lab/old
+cp {folder}/{unit} {folder}/lab.service etc/systemd/system
+cp {folder}/lab.conf etc/systemd/system/{unit}.d
 cp {folder}/vrrpwatch usr/local/bin
 mount -t devtmpfs devtmpfs dev
 mount -t proc proc proc
@@ -74,22 +74,25 @@ def observe(
     *,
     scenario: str = "tests.lab.guest_service",
     modules: Sequence[str] = ("veth", "bridge"),
+    name: str = "vrrpwatch.service",
 ) -> dict[str, Any]:
     """Lets the module ``scenario`` try the text of a unit in a guest with kernel ``modules``, and returns what it saw.
 
-    ``changes`` are the lines of a drop-in for it.  Raises :class:`LabError` with what was said where that fails.
+    The unit is called ``name``, and ``changes`` are the lines of a drop-in for it.  Raises :class:`LabError` with what
+    was said where that fails.
     """
     with temporary_folder() as temporary:
         own = Path(temporary)
         (own / "out").mkdir()
         python = f"python{sysconfig.get_python_version()}"
-        (own / "vrrpwatch.service").write_text(unit)
+        (own / name).write_text(unit)
         (own / "lab.service").write_text(_LAB.format(python=python, scenario=scenario))
         (own / "lab.conf").write_text("\n".join(("[Service]", *changes, "")))
         program = own / "vrrpwatch"
         program.write_text(_PROGRAM.format(python=python))
         program.chmod(0o755)
-        words = {"prefix": sys.base_prefix, "packages": sysconfig.get_path("platlib"), "repository": REPOSITORY}
+        packages = sysconfig.get_path("platlib")
+        words = {"prefix": sys.base_prefix, "packages": packages, "repository": REPOSITORY, "unit": name}
         shown = boot(own, _INIT.replace("{modules}", " ".join(modules)), words, writable=False)
         seen, log = own / "out" / "seen.json", own / "out" / "log"
         if not seen.exists():

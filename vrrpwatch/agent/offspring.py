@@ -43,13 +43,15 @@ def spawn(module: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
 
 
 def be_ordinary() -> None:
-    """Sheds what programs would inherit of the agent: its place before all others, its rights, and deaf ears."""
+    """Sheds what programs would inherit of the agent: its place before all others, its rights, its ears for signals."""
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
     _hand_on_nothing()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+        # They come to the agent too, from systemd, and its end ends this process: until then there is work for it.  Not
+        # ignored, which programs would inherit.
+        signal.signal(number, lambda *_: None)
 
 
 @contextmanager

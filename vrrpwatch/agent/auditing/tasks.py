@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Lock, Thread
@@ -42,12 +41,9 @@ def packed(task: ListeningTask | WatchingTask) -> bytes:
 def received() -> object:
     """The task of this process, from the socket that is its standard input.
 
-    Signals are left to the agent: they come to both from systemd, and then the agent has yet to resign under its eyes.
+    Signals are left to the agent: when it is told to stop, it has yet to resign under this process's eyes.
     """
     be_ordinary()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Not ignored, which the hooks of alerts would inherit.
-        signal.signal(number, lambda *_: None)
     with open("/proc/self/oom_score_adj", "wb", buffering=0) as score:  # noqa: PTH123 - in one write, unbuffered
         score.write(_EXPENDABLE)
     with os.fdopen(_SOCKET, "rb", buffering=0, closefd=False) as agent:

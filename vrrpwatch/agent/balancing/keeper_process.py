@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -147,9 +146,6 @@ async def serve(connection: socket.socket, open_kernel: Callable[[], Kernel]) ->
 def main(open_kernel: Callable[[], Kernel]) -> None:
     """Serves the agent that has started this process, and ends it."""
     be_ordinary()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # They come to the agent too, from systemd, and it says what is to be done.  Not ignored, which checks inherit.
-        signal.signal(number, lambda *_: None)
     asyncio.run(serve(socket.socket(fileno=os.dup(0)), open_kernel))
     # Threads that hang would be waited for.
     os._exit(0)

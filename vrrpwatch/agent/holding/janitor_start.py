@@ -49,7 +49,8 @@ class Janitor:
             self._pid = os.posix_spawn(
                 sys.executable,
                 (sys.executable, "-I", "-S", "-B", str(_SCRIPT)),
-                {},
+                # Where the interpreter's own library is, if that is to be told.
+                {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
                 file_actions=actions,
                 # Neither a signal to the agent's process group nor systemd's to the whole service ends it: only the
                 # end of its input does.
