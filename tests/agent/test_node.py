@@ -1,9 +1,13 @@
 """The routers of a host together: elections, faults, sync groups, draining, reload; all on a virtual clock."""
 
+from ipaddress import ip_address
+
 import pytest
 
 from tests.agent.ether import Ether, Station, router, settings
+from vrrpwatch.agent.ports import Heard
 from vrrpwatch.core.machine.settings import VrrpAdvert
+from vrrpwatch.core.model import nanoseconds
 
 
 def pair(a: int = 150, b: int = 100) -> tuple[Ether, Station, Station]:
@@ -242,6 +246,21 @@ def test_a_stall_lets_go_before_anything_else() -> None:
     beta.node.stop(ether.now)
     ether.run(10)
     assert alpha.held == {"web"}
+
+
+def test_a_master_that_stood_still_answers_nobody_who_came_meanwhile() -> None:
+    ether, alpha, beta = pair()
+    alpha.dead = True
+    ether.run(8)
+    alpha.said.clear()
+    first = next(at for at, _, _ in beta.said)
+    waiting = Heard("web", ip_address(beta.source), VrrpAdvert(100, 1.0), nanoseconds(first))
+    alpha.node.rouse(ether.now)
+    alpha.node.hear(waiting, ether.now)
+    assert (alpha.said, alpha.held, alpha.changes[-1].why) == ([], set(), "this host stood still")
+    # Who was late by less goes on, and answers: RFC 9568 §6.4.3.
+    beta.node.rouse(ether.now)
+    assert beta.held == {"web"}
 
 
 def test_the_timers_do_not_pile_up() -> None:

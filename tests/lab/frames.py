@@ -85,6 +85,37 @@ def multicast(frames: list[Frame]) -> dict[tuple[str, str], tuple[int, int]]:
     return volume
 
 
+class Growing:
+    """The advertisements of a pcap recording in the making, of which nothing is read twice, by source and id."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = _PCAP_HEADER
+        self._heard: dict[tuple[str, int], list[Heard]] = {}
+        self.last = 0
+
+    def adverts(self, source: str, number: int) -> list[Heard]:
+        """Those recorded so far; the list is this object's own."""
+        self._read_on()
+        return self._heard.setdefault((source, number), [])
+
+    def sources(self) -> set[str]:
+        """Who has advertised."""
+        self._read_on()
+        return {source for (source, _), heard in self._heard.items() if heard}
+
+    def _read_on(self) -> None:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = bytes(_PCAP_HEADER) + file.read()
+        for frame in _pcap(data, self._path.stem):
+            self._offset += 16 + len(frame.data)
+            self.last = frame.at
+            heard = _advert(frame)
+            if heard is not None:
+                self._heard.setdefault((heard.source, heard.id), []).append(heard)
+
+
 def _pcap(data: bytes, name: str) -> Iterator[Frame]:
     offset, packet = _PCAP_HEADER, 0
     while offset + 16 <= len(data):

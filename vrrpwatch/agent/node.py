@@ -12,7 +12,7 @@ from vrrpwatch.agent.config.routers import CarpRouter
 from vrrpwatch.agent.handing.relief import Relief
 from vrrpwatch.agent.member import Member, heeded
 from vrrpwatch.agent.ports import Attachment, Change, Handover, Heard, Holdings, RouterState, Verdict, Wire
-from vrrpwatch.core.machine.step import step
+from vrrpwatch.core.machine.step import stalled, step
 from vrrpwatch.core.machine.values import (
     AcquireAddresses,
     AdvertReceived,
@@ -123,6 +123,21 @@ class Node:
                 member.unknown -= {verdict.tracker}
                 self._reweigh(member, now)
         self._settle(now)
+
+    def rouse(self, now: Instant) -> None:
+        """Has masters stand back whose timers are so late that this host stood still.
+
+        To be called before :meth:`hear` where a timer is late: an advert that came meanwhile is older than the stall,
+        and a master would answer it instead of noticing.
+        """
+        for member in self.members.values():
+            if isinstance(member.state, Master) and stalled(member.state, now):
+                self._feed(member, _FIRED, now, "this host stood still")
+        self._flush(now)
+
+    def takes_over(self, now: Instant) -> bool:
+        """Whether a backup's timer is due."""
+        return any(isinstance(one.state, Backup) and one.state.master_down_at <= now for one in self.members.values())
 
     @property
     def deadline(self) -> Instant | None:

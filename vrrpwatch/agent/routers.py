@@ -22,6 +22,9 @@ from vrrpwatch.wire.values import IPAddress
 
 Told = Callable[[str], None]
 
+# The shortest interval there is (RFC 9568 §5.2.7): what is late by less stands still for nobody.
+_SHORTEST = 10_000_000
+
 
 class Routers:
     """Connects a :class:`Node` with the host.  ``changed`` is told of every change of state.
@@ -147,8 +150,14 @@ class Routers:
         self._loop.remove_reader(fileno)
 
     def _readable(self, fileno: int) -> None:
+        self._rouse()
         self._hear(self.sockets.receive(fileno))
         self._settle()
+
+    def _rouse(self) -> None:
+        deadline = self.node.deadline
+        if deadline is not None and now() - deadline > _SHORTEST:
+            self.node.rouse(self._moment())
 
     def _hear(self, heard: list[Heard]) -> None:
         for one in heard:
@@ -156,9 +165,14 @@ class Routers:
 
     def _wake(self) -> None:
         self._timer.clear()
+        self._rouse()
+        began = now()
         # What a late loop finds here at the same time came before the timer: a master that spoke in time has done so.
         for fileno in self.sockets.filenos():
             self._hear(self.sockets.receive(fileno))
+            # As a rule that was all.  Who is about to take over must know it, however much there is; masters need not.
+            while self.sockets.behind(fileno, began) and self.node.takes_over(began):
+                self._hear(self.sockets.receive(fileno))
         self.node.wake(self._moment())
         self._settle()
 

@@ -61,6 +61,8 @@ class Ear:
         self._clocks = clocks
         self._refused = refused
         self._empty_at = clocks.boot()
+        # Whatever came before that has been read.
+        self.heard_until = self._empty_at
         self._listening: list[Hearer] = []
         self._grouped: dict[int, Hearer] = {}
         self._peered: dict[tuple[int, bytes], Hearer] = {}
@@ -101,7 +103,7 @@ class Ear:
             try:
                 packet, wall, dropped = raw.receive(self.socket)
             except BlockingIOError:
-                self._empty_at = now
+                self._empty_at = self.heard_until = now
                 break
             if dropped is not None:
                 self.dropped = dropped
@@ -112,7 +114,8 @@ class Ear:
             # read, and before now.
             if at > now:
                 at = min(at, self._clocks.boot())
-            one = self._judge(packet, wall, max(at, self._empty_at))
+            self.heard_until = max(at, self._empty_at)
+            one = self._judge(packet, wall, self.heard_until)
             if one is not None:
                 heard.append(one)
         return heard

@@ -20,6 +20,7 @@ from vrrpwatch.agent.speaking.listening import Clocks, Ear, Hearer, Tally
 from vrrpwatch.agent.speaking.sequences import Replays, Sequences
 from vrrpwatch.agent.speaking.verifying import Reason, Remark, Verifier
 from vrrpwatch.core.machine.settings import Advert
+from vrrpwatch.core.model import Instant
 from vrrpwatch.wire.checksum import PROTOCOL
 from vrrpwatch.wire.ip import AH_PROTOCOL
 from vrrpwatch.wire.values import IPAddress, Mac
@@ -163,9 +164,15 @@ class Sockets:
         try:
             return ear.read()
         except OSError as error:
+            ear.heard_until = self._clocks.boot()
             for hearer in ear.hearers:
                 self._fail(hearer.name, "advertisement can be received", error)
             return []
+
+    def behind(self, fileno: int, instant: Instant) -> bool:
+        """Whether something that came before ``instant`` may be left to receive."""
+        ear = self._by_fileno.get(fileno)
+        return ear is not None and ear.heard_until < instant
 
     def counters(self, router: str) -> Counters:
         """Raises :class:`KeyError` for a router that was never attached."""

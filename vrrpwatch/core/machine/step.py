@@ -42,7 +42,7 @@ def step(state: State, event: Input, now: Instant) -> Outcome:
 
     Raises ``ValueError`` for a change that the protocol has no word for: a priority in CARP, a demotion in VRRP.
     """
-    if not isinstance(state, Initialize) and _stalled(state, now):
+    if not isinstance(state, Initialize) and stalled(state, now):
         settings = state.settings
         let_go = (ReleaseAddresses(settings.addresses),) if isinstance(state, Master) else ()
         interval = state.master_interval if isinstance(state, Backup) else settings.interval
@@ -72,7 +72,7 @@ def step(state: State, event: Input, now: Instant) -> Outcome:
     assert_never(event)
 
 
-def _stalled(state: Backup | Master, now: Instant) -> bool:
+def stalled(state: Backup | Master, now: Instant) -> bool:
     """Whether the timer is so late that the host was stalled, and every backup has given a master up meanwhile."""
     settings = state.settings
     if isinstance(state, Backup):
