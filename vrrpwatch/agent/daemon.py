@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack
 from errno import EPERM
@@ -269,7 +270,7 @@ class _Daemon:
         task.add_done_callback(lambda done: done.exception())
 
     async def _reload_by_signal(self) -> None:
-        self._supervisor.reloading(now() // 1000)
+        self._supervisor.reloading(time.monotonic_ns() // 1000)
         try:
             for line in await self._reload():
                 self._told(Notice(line))

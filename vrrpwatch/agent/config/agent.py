@@ -90,7 +90,7 @@ class AgentSettings(Table):
             faults.extend(
                 InitErrorDetails(
                     type=PydanticCustomError(item["type"], "{message}", {"message": item["msg"]}),
-                    loc=item["loc"],
+                    loc=_as_written(item["loc"]),
                     input=None,
                 )
                 for item in error.errors(include_url=False, include_input=False)
@@ -105,6 +105,11 @@ class AgentSettings(Table):
         if faults:
             raise ValidationError.from_exception_data("agent", faults, hide_input=True)
         return made
+
+
+def _as_written(place: Place) -> Place:
+    """The place in the file: the library puts the kind of a router or tracker between it and its settings."""
+    return (*place[:2], *place[3:]) if place[:1] in (("router",), ("tracker",)) else place
 
 
 def load(path: str | Path) -> AgentSettings:
