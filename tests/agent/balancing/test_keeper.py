@@ -125,6 +125,7 @@ def test_a_reload_leaves_the_checks_alone_that_are_as_they_were(stage: Stage) ->
             await pause()
             assert stage.checks.keys() == {1, 3}
             assert stage.checks[1] == before[1]
+            assert stage.judgements[2:] == [(target(21), GOOD), (target(22), GOOD)]
             # The old verdict holds until the new check has one.
             weights = {each: one.weight for each, one in stage.reals().items()}
             assert weights == {key(21): 4, key(22): 1, key(23): 1}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from vrrpwatch.agent.auditing.children import Child
 from vrrpwatch.agent.balancing.ledger import beside
@@ -23,16 +23,16 @@ from vrrpwatch.agent.balancing.messages import (
     State,
     decode_news,
     encode_order,
-    name,
 )
-from vrrpwatch.agent.balancing.plan import targets
-from vrrpwatch.agent.balancing.values import RealKey, Role, ServiceKey
+from vrrpwatch.agent.balancing.values import Role
 from vrrpwatch.agent.config.companions import Ipvs
 from vrrpwatch.agent.ports import Change
 from vrrpwatch.agent.telling.status import CompanionStatus
 from vrrpwatch.alerts.backoff import Backoff
 from vrrpwatch.core.model import Seconds
 
+# Bad real servers that the status names.
+_NAMED: Final = 3
 _MODULE: Final = "vrrpwatch.agent.balancing.keeper_process"
 # It gives a sign of life each second; a busy host takes some seconds to start Python.
 MAX_SILENCE: Final[Seconds] = 30.0
@@ -40,15 +40,6 @@ MAX_SILENCE: Final[Seconds] = 30.0
 _PATIENCE: Final[Seconds] = 2.0
 # One that has run for so long ends for another reason than the last one did.
 _STEADY: Final[Seconds] = 60.0
-
-
-class RealStatus(NamedTuple):
-    """A real server; ``good`` is ``None`` while nothing is known of it, and where it is not checked."""
-
-    virtual: ServiceKey
-    real: RealKey
-    good: bool | None
-    detail: str
 
 
 class Balancer:
@@ -86,8 +77,8 @@ class Balancer:
     def configure(self, settings: Ipvs | None) -> None:
         """From now on; ``None`` takes everything away that is the agent's, also what one that crashed has left."""
         self._settings = settings
-        names = set() if settings is None else {name(target) for target, _ in targets(settings)}
-        self._health = {target: judged for target, judged in self._health.items() if target in names}
+        # What still holds is told anew.
+        self._health.clear()
         if self._task is not None:
             self._order(Become(self._role()))
             self._order(End() if settings is None else Configure(settings, self._ledger))
@@ -106,25 +97,20 @@ class Balancer:
         settings, state = self._settings, self._state
         if settings is None:
             return None
-        reals = self.real_servers()
-        bad = sum(real.good is False for real in reals)
-        parts = [f"{len(settings.virtual)} virtual servers", f"{bad} of {len(reals)} real servers bad"]
+        bad = [judged for judged in self._health.values() if not judged.good]
+        some = "; ".join(f"{judged.name}: {judged.detail}" for judged in bad[:_NAMED])
+        if len(bad) > _NAMED:
+            some += f"; and {len(bad) - _NAMED} more"
+        reals = sum(len(virtual.real) for virtual in settings.virtual)
+        parts = [
+            f"{len(settings.virtual)} virtual servers",
+            f"{len(bad)} of {reals} real servers bad" + (f" ({some})" if bad else ""),
+        ]
         if settings.sync is not None:
             parts.append(f"sync daemon: {'not running' if state is None else state.role or 'not running'}")
         if state is not None and state.trouble:
             parts.append(state.trouble)
         return CompanionStatus("ipvs", settings.follows, None if state is None else not state.trouble, "; ".join(parts))
-
-    def real_servers(self) -> tuple[RealStatus, ...]:
-        """All of the settings, with what is known of them."""
-        if self._settings is None:
-            return ()
-        made = []
-        for target, real in targets(self._settings):
-            known = None if real.check is None else self._health.get(name(target))
-            good, detail = (None, "") if known is None else (known.good, known.detail)
-            made.append(RealStatus(target.of, target.real, good, "not checked" if real.check is None else detail))
-        return tuple(made)
 
     async def close(self, at_most: Seconds) -> None:
         """Takes everything away that is the agent's; called when the routers have let go of their addresses."""

@@ -61,7 +61,7 @@ class Keeper:
         self._role: Role = "backup"
         self._numbers = count(1)
         self._checked: dict[int, _Checked] = {}
-        self._health: dict[Target, bool] = {}
+        self._results: dict[Target, Result] = {}
         self._virtual: dict[ServiceKey, VirtualServer] = {}
         self._deserted: set[ServiceKey] = set()
         self._changed = asyncio.Event()
@@ -69,7 +69,7 @@ class Keeper:
         self._stopping = False
 
     def configure(self, settings: Ipvs) -> None:
-        """Takes settings on; what is as it was is not touched, nor are its checks."""
+        """Takes settings on; what is as it was is not touched, nor are its checks, and known verdicts are told anew."""
         self._settings = settings
         self._virtual = {key(virtual): virtual for virtual in settings.virtual}
         running = {checked: number for number, checked in self._checked.items()}
@@ -79,7 +79,9 @@ class Keeper:
                 checked = _Checked(target, real.check)
                 self._checked[running.get(checked) or next(self._numbers)] = checked
         there = {checked.target for checked in self._checked.values()}
-        self._health = {target: good for target, good in self._health.items() if target in there}
+        self._results = {target: result for target, result in self._results.items() if target in there}
+        for target, result in self._results.items():
+            self._listener.judged(target, result)
         self._deserted &= self._virtual.keys()
         self._check({number: tracker(*checked) for number, checked in self._checked.items()})
         self._changed.set()
@@ -95,14 +97,14 @@ class Keeper:
         if checked is None:
             return
         target = checked.target
-        before = self._health.get(target)
-        self._health[target] = result.good
+        before = self._results.get(target)
+        self._results[target] = result
         self._listener.judged(target, result)
-        if result.good is before:
+        if before is not None and result.good is before.good:
             return
         if not result.good:
             self._listener.line(f"IPVS: real server {target.real} of {target.of} is bad: {result.detail}")
-        elif before is False:
+        elif before is not None:
             self._listener.line(Notice(f"IPVS: real server {target.real} of {target.of} is good: {result.detail}"))
         self._look_for_loss(target.of)
         self._changed.set()
@@ -137,7 +139,10 @@ class Keeper:
 
     def _make_so(self) -> Callable[[], Outcome]:
         # Made of what is so now: it runs in a thread.
-        return partial(self._programmer.make_so, self._settings, self._role, dict(self._health))
+        return partial(self._programmer.make_so, self._settings, self._role, self._health())
+
+    def _health(self) -> dict[Target, bool]:
+        return {target: result.good for target, result in self._results.items()}
 
     def _tell(self, outcome: Outcome, *, asked: bool) -> None:
         before, self._last = self._last, outcome
@@ -160,10 +165,9 @@ class Keeper:
 
     def _look_for_loss(self, of: ServiceKey) -> None:
         virtual = self._virtual[of]
-        lost = all(
-            real.check is not None and self._health.get(Target(of, real_key(real, virtual))) is False
-            for real in virtual.real
-        )
+        results = (self._results.get(Target(of, real_key(real, virtual))) for real in virtual.real)
+        # What is not checked has no result, and what has none yet may be good.
+        lost = all(result is not None and not result.good for result in results)
         if lost and of not in self._deserted:
             self._deserted.add(of)
             instead = "new connections are refused"
