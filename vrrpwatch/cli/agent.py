@@ -8,6 +8,7 @@ from vrrpwatch.cli.lazy import Entry, Lazy
 REGISTRY = {
     "run": Entry("vrrpwatch.cli.agent_run", "run", "Run the agent until it is told to stop."),
     "check": Entry("vrrpwatch.cli.agent_check", "check", "Say what settings would do, or all that is wrong with them."),
+    "import": Entry("vrrpwatch.cli.agent_import", "import_", "Make settings of a keepalived configuration."),
     "status": Entry("vrrpwatch.cli.agent_status", "status", "Say who is master, and how the routers here are."),
     "drain": Entry("vrrpwatch.cli.agent_drain", "drain", "Hand routers over to other hosts."),
     "undrain": Entry("vrrpwatch.cli.agent_drain", "undrain", "Let drained routers take part again."),
