@@ -112,6 +112,8 @@ class Node:
             elif member.master is None:
                 member.master = heard.source
             self._relief.foresee(member, heard, now)
+        elif isinstance(after, Backup):
+            self._relief.resigned(member)
         self._flush(now)
 
     def judge(self, verdict: Verdict, now: Instant) -> None:

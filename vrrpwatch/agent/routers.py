@@ -9,6 +9,7 @@ from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.config.fields import Network
 from vrrpwatch.agent.config.trackers import RouteTracker
 from vrrpwatch.agent.handing.over import Handover, Place, Run
+from vrrpwatch.agent.handing.rules import Served
 from vrrpwatch.agent.holding.facts import Link
 from vrrpwatch.agent.holding.holder import Holder
 from vrrpwatch.agent.holding.monitor import AddressChange, LinkChange, Monitor
@@ -90,6 +91,10 @@ class Routers:
 
     def announce(self, name: str) -> None:
         self.node.announce(name)
+
+    def lingers(self, name: str) -> bool:
+        """Whether the router, which was relieved, still serves the connections that it had."""
+        return self._handover.lingers(name)
 
     def replace(self, settings: AgentSettings) -> frozenset[str]:
         """Takes new settings on; returns the routers that are new or changed: attached by now, but not started."""
@@ -259,7 +264,7 @@ class Routers:
             self._handover.place(name, None)
             return
         config = member.config
-        addresses = tuple(one.address.ip for one in config.addresses)
+        addresses = tuple(Served(one.address.ip, one.interface or found.device) for one in config.addresses)
         self._handover.place(name, Place(config.family, config.id, found, addresses))
         self.node.attach(name, found, self._moment())
 

@@ -49,6 +49,9 @@ class Serving:
                 # Who has taken over is heard a moment after an owner's resignation.
                 while any(self._successor_of(name) is None for name in masters):
                     await self._heard()
+                # Whoever waits may be about to stop what serves the connections that were open.
+                while any(self._routers.lingers(name) for name in masters):
+                    await self._heard()
         except TimeoutError:
             pass
         return tuple(self._handed(name, name in masters, patience) for name in names)

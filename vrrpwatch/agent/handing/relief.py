@@ -24,7 +24,12 @@ class Relief:
         if self._mode == "always" or (self._mode == "drained" and _drains(heard.advert)):
             self._foreseen[member.name] = now
             self._handover.guide(member.name, heard.source)
-        elif self._foreseen.pop(member.name, None) is not None:
+        else:
+            self.resigned(member)
+
+    def resigned(self, member: Member) -> None:
+        """A backup has heard its master say goodbye, which takes its connections with it."""
+        if self._foreseen.pop(member.name, None) is not None:
             self._handover.forget(member.name)
 
     def relieve(self, member: Member, now: Instant) -> None:
