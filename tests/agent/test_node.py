@@ -5,6 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from tests.agent.ether import Ether, Station, router, settings
+from vrrpwatch.agent.member import Member
 from vrrpwatch.agent.ports import Heard
 from vrrpwatch.core.machine.settings import VrrpAdvert
 from vrrpwatch.core.model import nanoseconds
@@ -97,6 +98,40 @@ def test_a_drained_owner_resigns_and_comes_back_when_undrained() -> None:
     alpha.node.undrain(["web"], ether.now)
     ether.run(1)
     assert (alpha.held, beta.held) == ({"web"}, set())
+
+
+def test_a_drained_router_stays_drained_when_its_settings_change() -> None:
+    ether, alpha, beta = pair()
+    alpha.node.drain(["web"], ether.now)
+    ether.run(10)
+    changed = settings(router("web", 150, announce={"repeat": 2}), router("new", 150, interface="eth1"))
+    _, fresh = alpha.node.replace(changed, ether.now)
+    alpha.up()
+    alpha.node.start(ether.now, fresh)
+    ether.run(10)
+    assert (alpha.states()["web"], beta.states()) == ("backup", {"web": "master"})
+    assert (alpha.node.members["web"].rank, alpha.node.members["new"].rank) == (1, 150)
+
+
+def test_what_happens_to_one_router_is_no_work_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    ether = Ether()
+    numbers = range(1, 256)
+    many = [router(f"r{number}", id=number, addresses=[f"192.0.2.{number}/24"]) for number in numbers]
+    alpha = ether.station(settings(*many, sync=[{"name": "edge", "routers": ["r1", "r2"]}])).start()
+    asked = []
+    plain = Member.own_faults
+
+    def counted(member: Member) -> tuple[str, ...]:
+        asked.append(member.name)
+        return plain(member)
+
+    monkeypatch.setattr(Member, "own_faults", counted)
+    alpha.node.attach("r9", "eth0 is down", ether.now)
+    assert set(asked) == {"r9"}
+    asked.clear()
+    alpha.node.attach("r1", "eth0 is down", ether.now)
+    assert set(asked) == {"r1", "r2"}, "those that go with it cannot run either"
+    assert alpha.states()["r2"] == "fault"
 
 
 def test_a_lost_interface_is_a_fault_and_its_return_an_end_of_it() -> None:

@@ -4,7 +4,7 @@ Instants are nanoseconds on the caller's clock, which must never step back.
 """
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from vrrpwatch.agent.announcing import announcements
 from vrrpwatch.agent.config.agent import AgentSettings
@@ -85,7 +85,8 @@ class Node:
             member.attachment = attachment
             member.state = Initialize(member.config.settings(attachment.source))
             self._reweigh(member, now)
-        self._settle(now)
+        # Not all: an interface that goes takes hundreds along, each of which comes by here.
+        self._settle(now, [member, *self._others(member)])
 
     def start(self, now: Instant, routers: Iterable[str] | None = None) -> None:
         """The routers (all, unless it is said which) may run, as soon as nothing is wrong with them."""
@@ -209,9 +210,13 @@ class Node:
         for name in gone:
             self._end(self.members[name], now, "its settings have changed" if name in wanted else "it is removed")
         self._flush(now)
+        drained = {name for name in gone if self.members[name].drained}
         for name in gone:
             del self.members[name]
         fresh = self._adopt(settings, now)
+        for name in drained & fresh:
+            # Whoever has changed its settings has not asked to have it back.
+            self.members[name].drained = True
         self._settle(now)
         return gone, fresh
 
@@ -317,13 +322,17 @@ class Node:
             case LeaveGroup():
                 self._wire.leave(name)
 
-    def _settle(self, now: Instant) -> None:
-        """Starts what nothing holds back any more, and ends what something is wrong with."""
-        faulty = {name for name, member in self.members.items() if member.own_faults()}
-        for member in self.members.values():
+    def _settle(self, now: Instant, those: Collection[Member] | None = None) -> None:
+        """Starts what nothing holds back any more, and ends what something is wrong with.
+
+        ``those`` are whole sync groups, or routers without one; unless given, all are looked at.
+        """
+        members = self.members.values() if those is None else those
+        faulty = {member.name for member in members if member.own_faults()}
+        for member in members:
             other = next((one.name for one in self._others(member) if one.name in faulty), None)
             member.others_fault = None if other is None else f"{other} of its sync group cannot run"
-        for member in self.members.values():
+        for member in members:
             if member.started and not member.faults() and not self._resigns(member):
                 self._feed(member, Startup(), now, "it may run")
             elif member.state is not None and not (isinstance(member.state, Initialize) and not member.state.wanted):
