@@ -17,7 +17,7 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
-# What the terminal of whoever runs the tests is like is nothing to the programs that they start in terminals of their own.
+# What the terminal of whoever runs the tests is like is nothing to the programs that they start in others of their own.
 for exported in ("COLUMNS", "LINES"):
     os.environ.pop(exported, None)
 

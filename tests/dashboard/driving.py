@@ -30,7 +30,7 @@ class Driver:
     async def press(self, *keys: str) -> str:
         """Presses keys, and gives the screen after them."""
         for key in keys:
-            # One by one: each goes to what the one before it has brought up, which Textual waits for after a press only.
+            # One by one: each goes to what the one before has brought up, which Textual waits for after a press only.
             await self.pilot.press(key)
         return await self.screen()
 
