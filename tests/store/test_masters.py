@@ -19,7 +19,7 @@ def keep(url: str, *told: News, sensor: str = "north") -> None:
     journal = Journal(url, sensor, clock=clock)
     for one in told:
         journal.record(one)
-    assert journal.close()
+    assert journal.close(30)
 
 
 def test_the_masters_of_a_sensor_and_when_they_were_heard(url: str) -> None:
