@@ -253,7 +253,10 @@ def _virtual_interface(statement: Statement, notes: Notes) -> VirtualInterface:
                 options += [word, value]
         elif kind == "vmac" and ":" in word:
             mac = word.lower()
-        elif word in ("netlink_notify_msg", "bridge", "private", "vepa") or "." in word or ":" in word:
+        elif word in ("netlink_notify_msg", "bridge", "private", "vepa"):
+            options.append(word)
+        elif kind == "ipvlan" and ("." in word or ":" in word):
+            # Its address; a name of a macvlan may hold dots.
             options.append(word)
         elif name is None:
             name = word

@@ -32,7 +32,7 @@ ROOT: Final[Mapping[str, str]] = {
     "net_namespace_ipvs": "the agent stays where it is started: use NetworkNamespacePath= of its service unit",
     "namespace_with_ipsets": _FIREWALL,
     "use_pid_dir": _FILES,
-    "instance": "two agents on one host need a socket and a state file each (agent.socket, agent.state)",
+    "instance": "one agent runs all routers of a host: leave it out, or give each agent a socket and a state file of its own",
     "child_wait_time": "the agent is one process with helpers that end with it: leave it out",
     "track_group": _STATIC,
     "static_ipaddress": _STATIC,
@@ -161,6 +161,9 @@ GLOBAL: Final[Mapping[str, str]] = {
         ),
         _GARP,
     ),
+    "router_id": "a name for mails and SNMP, neither of which is sent: leave it out",
+    "default_interface": "an interface for static addresses, which the agent does not hold: leave it out",
+    "enable_script_security": "paths are not checked: see that only root can write the programs that run as root",
     "dynamic_interfaces": "interfaces may come and go always: leave it out",
     "disable_local_igmp": "the agent joins the group of its adverts: leave it out",
     "lvs_timeouts": "set it with 'ipvsadm --set' before the agent starts",
@@ -211,7 +214,6 @@ INSTANCE: Final[Mapping[str, str]] = {
     "linkbeat_use_polling": "links are heard of from the kernel, which polls no hardware: leave it out",
     "skip_check_adv_addr": _CHECKED,
     "debug": _LOGGING,
-    "lvs_sync_daemon_interface": "",
     "garp_master_refresh_repeat": _GARP,
     "garp_lower_prio_delay": _GARP,
     "garp_lower_prio_repeat": _GARP,
@@ -227,8 +229,6 @@ INSTANCE: Final[Mapping[str, str]] = {
 
 HMAC: Final[Mapping[str, str]] = {
     "time_window": "the window is three intervals, at least 5 s: leave it out",
-    "anti_replay": "",
-    "mode": "",
 }
 
 TRACK_PROCESS: Final[Mapping[str, str]] = {

@@ -176,8 +176,11 @@ class VirtualServers:
         """Address, port and method of a real or sorry server."""
         text, port_text = (*one.arguments[:2], "", "")[:2]
         address = parsed_address(text)
-        if address is None or method is None:
-            self._gaps.add(one.place, one.keyword, f"{quoted(text)} is no address, or its method unknown: {LEFT_OUT}")
+        if address is None:
+            self._gaps.add(one.place, one.keyword, f"{quoted(text)} is no address: {LEFT_OUT}")
+            return None
+        if method is None:
+            self._gaps.add(one.place, one.keyword, f"its lvs_method is none of NAT, DR and TUN: {LEFT_OUT}")
             return None
         table: Table = {"address": str(address), "method": method}
         port = whole(port_text, 1, 65_535)
@@ -189,7 +192,7 @@ class VirtualServers:
         return table
 
     def _sorry(self, inner: Statement, one: Statement, place: Target) -> Table | None:
-        method = self._method(one, "sorry_server_lvs_method") or self._method(one, "lb_kind", "lvs_method") or "nat"
+        method = self._method(one, "sorry_server_lvs_method") or self._method(one, "lb_kind", "lvs_method") or "NAT"
         table = self._reached(inner, place, _METHODS.get(method))
         if table is None or not self._gaps.fits(SorryServer, table, inner.place, "sorry_server"):
             return None
@@ -198,15 +201,17 @@ class VirtualServers:
     def _real(self, inner: Statement, one: Statement, place: Target, protocol: str) -> Table | None:
         gaps = self._gaps
         gaps.absent(inner.inner, REAL_SERVER)
-        method = self._method(inner, "lvs_method") or self._method(one, "lb_kind", "lvs_method") or "nat"
+        method = self._method(inner, "lvs_method") or self._method(one, "lb_kind", "lvs_method") or "NAT"
         table = self._reached(inner, place, _METHODS.get(method))
         if table is None or not self._same_family(table, place, inner):
             return None
-        for said in inner.inner:
-            if said.keyword == "weight" and said.arguments:
-                weight = whole(said.arguments[0], 0, 2**31)
-                if weight is not None and weight != 1:
-                    table["weight"] = gaps.bounded(weight, 0, _MOST_WEIGHT, said.place, "weight")
+        said = next((said for said in (*inner.inner, *one.inner) if said.keyword == "weight" and said.arguments), None)
+        if said is not None:
+            weight = whole(said.arguments[0], 0, 2**31)
+            if weight is None:
+                gaps.add(said.place, "weight", f"{quoted(said.arguments[0])} is no weight: written as 1")
+            elif weight != 1:
+                table["weight"] = gaps.bounded(weight, 0, _MOST_WEIGHT, said.place, "weight")
         if any(said.keyword == "inhibit_on_failure" for said in (*inner.inner, *one.inner)):
             table["failed"] = "quiesce"
         port = whole((*inner.arguments[1:2], "")[0], 1, 65_535)

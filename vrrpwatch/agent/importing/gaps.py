@@ -49,7 +49,7 @@ class Gaps:
             model.model_validate(dict(table), context={"read": lambda _: b"secret"})
         except ValidationError as error:
             for line in describe(error):
-                self.add(place, what, f"{line}; {LEFT_OUT}")
+                self.add(place, what, f"{line.removeprefix('the file: ')}; {LEFT_OUT}")
             return False
         return True
 
