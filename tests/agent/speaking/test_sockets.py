@@ -169,6 +169,26 @@ def test_a_batch_is_bounded(two: Pair) -> None:
     assert len(two.far.hear(3)) == 3
 
 
+def test_a_flood_leaves_pauses_without_which_the_kernel_would_end_the_agent(
+    two: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("vrrpwatch.agent.speaking.sockets._READS_UNTIL_PAUSE", 2)
+    monkeypatch.setattr("vrrpwatch.agent.speaking.sockets._pause", pauses.append)
+    two.near.attach(vrrp())
+    two.far.attach(vrrp())
+    two.near.sockets.send("web", SAID)
+    wait_until(lambda: waiting(two.far) > 0, at_most=10, what="the first to come")
+    one = waiting(two.far)
+    for _ in range(4 * MAX_BATCH):
+        two.near.sockets.send("web", SAID)
+    wait_until(lambda: waiting(two.far) == one * (4 * MAX_BATCH + 1), at_most=10, what="all to come")
+    (number,) = two.far.sockets.filenos()
+    heard = [len(two.far.sockets.receive(number)) for _ in range(6)]
+    assert heard == [MAX_BATCH, MAX_BATCH, MAX_BATCH, MAX_BATCH, 1, 0]
+    assert len(pauses) == 2
+
+
 def waiting(end: End) -> int:
     """How much kernel memory the unread packets of protocol 112 take: rx_queue in /proc/net/raw."""
     lines = [line.split() for line in end.do("cat", "/proc/net/raw").splitlines()[1:]]

@@ -56,6 +56,8 @@ class Ear:
         self.hearers: list[Hearer] = []
         # How many packets the kernel had no room for.
         self.dropped = 0
+        # Whether the last read left perhaps more.
+        self.full = False
         self._index = index
         self._group = GROUPS[family].packed
         self._clocks = clocks
@@ -99,11 +101,13 @@ class Ear:
         heard: list[Heard] = []
         now = self._clocks.boot()
         ahead = self._clocks.wall() - now
+        self.full = True
         for _ in range(MAX_BATCH):
             try:
                 packet, wall, dropped = raw.receive(self.socket)
             except BlockingIOError:
                 self._empty_at = self.heard_until = now
+                self.full = False
                 break
             if dropped is not None:
                 self.dropped = dropped

@@ -7,6 +7,7 @@ must not stop the routers on others.
 import contextlib
 import secrets
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,12 @@ from vrrpwatch.wire.ip import AH_PROTOCOL
 from vrrpwatch.wire.values import IPAddress, Mac
 
 _FORWARDING: Final = "/proc/sys/net/ipv6/conf/{}/forwarding"
+
+# The kernel ends a real-time program that never pauses (RLIMIT_RTTIME, see urgency.py), and whoever floods a segment
+# leaves none to an event loop.  So after so many full reads, a quarter of a second's at most, there is a short one.
+_READS_UNTIL_PAUSE: Final = 256
+_PAUSE: Final = 50e-6
+_pause = time.sleep
 
 _EarKey = tuple[int, int, int]
 _MouthKey = tuple[int, IPAddress]
@@ -105,6 +112,7 @@ class Sockets:
         self._told, self._refused = told, refused
         self._opened, self._closing = opened, closing
         self._clocks = clocks
+        self._full_reads = 0
         self._announcer = raw.open_announcer()
         self._lasting: dict[str, _Lasting] = {}
         self._speakers: dict[str, _Speaker] = {}
@@ -162,12 +170,20 @@ class Sockets:
         if ear is None:
             return []
         try:
-            return ear.read()
+            heard = ear.read()
         except OSError as error:
             ear.heard_until = self._clocks.boot()
             for hearer in ear.hearers:
                 self._fail(hearer.name, "advertisement can be received", error)
             return []
+        self._pause_now_and_then(ear)
+        return heard
+
+    def _pause_now_and_then(self, ear: Ear) -> None:
+        self._full_reads += ear.full
+        if self._full_reads >= _READS_UNTIL_PAUSE:
+            self._full_reads = 0
+            _pause(_PAUSE)
 
     def behind(self, fileno: int, instant: Instant) -> bool:
         """Whether something that came before ``instant`` may be left to receive."""
