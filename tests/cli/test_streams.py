@@ -92,3 +92,21 @@ def test_lines_are_written_again_as_soon_as_they_can_be(tmp_path: Path) -> None:
     finally:
         os.close(number)
     assert path.read_text() == "first\nse\n\\udcff fourth\n"
+
+
+def test_a_reader_that_does_not_read_is_not_waited_for() -> None:
+    reading, writing = os.pipe()
+    try:
+        stream = Persistent(writing, patient=False)
+        assert stream.write("first") is None
+        # What it does not read is 64 KiB, and one page of it takes the next line until it reads again.
+        for _ in range(100):
+            stream.write("x" * 1000)
+        assert stream.lost > 30
+        assert stream.write("still none") is None, "it was said once"
+        assert os.read(reading, 1 << 20).startswith(b"first\n")
+        assert stream.write("last") is None
+        assert os.read(reading, 1 << 20).endswith(b"last\n")
+    finally:
+        os.close(reading)
+        os.close(writing)

@@ -31,9 +31,15 @@ def run(ctx: click.Context, config: str, force: bool) -> None:
     """
     from vrrpwatch.agent.daemon import run as run_agent
 
-    messages = Persistent(sys.stderr.fileno())
+    # A journal that is stuck must not keep the agent from letting others take over, or from noticing that they have.
+    messages = Persistent(sys.stderr.fileno(), patient=False)
 
     def tell(line: str) -> None:
+        lost = messages.lost
+        if lost:
+            messages.write(complaint(f"{lost} lines could not be written here before"))
+            # The report itself, where it is lost too, is none of them.
+            messages.lost = 0 if messages.lost == lost else lost
         messages.write(complaint(line))
 
     ctx.exit(run_agent(config, force=force, told=tell))

@@ -1,7 +1,9 @@
 """Where a command's data goes: standard output or a file; a closed pipe and a full disk are told apart."""
 
+import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -124,12 +126,17 @@ class Output(io.TextIOBase):
 
 
 class Persistent:
-    """Lines to a descriptor, for who goes on when they cannot be written: a reader that has gone, a full disk."""
+    """Lines to a descriptor, for who goes on when they cannot be written: a reader that has gone, a full disk.
 
-    def __init__(self, number: int) -> None:
+    Unless ``patient``, a reader that does not read is not waited for either.  ``lost`` counts the lines not written.
+    """
+
+    def __init__(self, number: int, *, patient: bool = True) -> None:
         self._number = number
+        self._patient = patient
         self._torn = False
         self._failing = False
+        self.lost = 0
 
     def write(self, line: str) -> str | None:
         """Writes a line; returns why it could not be, where the line before it could."""
@@ -139,13 +146,24 @@ class Persistent:
             data = b"\n" + data
         try:
             while data:
-                data = data[os.write(self._number, data) :]
+                data = data[self._write(data) :]
                 self._torn = bool(data)
         except OSError as error:
+            self.lost += 1
             known, self._failing = self._failing, True
             return None if known else error.strerror
         self._failing = False
         return None
+
+    def _write(self, data: bytes) -> int:
+        if self._patient:
+            return os.write(self._number, data)
+        ready = select.poll()
+        ready.register(self._number, select.POLLOUT)
+        if not ready.poll(0):
+            raise BlockingIOError(errno.EAGAIN, "nobody reads it")
+        # A pipe that is ready takes so much without waiting (pipe(7)).
+        return os.write(self._number, data[: select.PIPE_BUF])
 
 
 def give_up_standard_output(error: OSError) -> Failure:
