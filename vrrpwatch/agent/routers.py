@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from vrrpwatch.agent.auditing.stations import Station
 from vrrpwatch.agent.config.agent import AgentSettings
@@ -12,7 +13,7 @@ from vrrpwatch.agent.handing.over import Handover, Place, Run
 from vrrpwatch.agent.handing.rules import Served
 from vrrpwatch.agent.holding.facts import Link
 from vrrpwatch.agent.holding.holder import Holder
-from vrrpwatch.agent.holding.monitor import AddressChange, LinkChange, Monitor
+from vrrpwatch.agent.holding.monitor import AddressChange, LinkChange, Monitor, RouteChange, RuleGone
 from vrrpwatch.agent.node import Node
 from vrrpwatch.agent.ports import Attachment, Change, Discarded, Heard, Verdict
 from vrrpwatch.agent.speaking.sockets import Sockets
@@ -25,6 +26,15 @@ Told = Callable[[str], None]
 
 # The shortest interval there is (RFC 9568 §5.2.7): what is late by less stands still for nobody.
 _SHORTEST = 10_000_000
+# Seconds until what could not be put on the host is tried again.
+_MEND = 1.0
+
+
+class _Watched(NamedTuple):
+    """What the kernel's news are asked for, beside links and addresses."""
+
+    routes: frozenset[tuple[Network, int]]
+    rules: bool
 
 
 class Routers:
@@ -46,7 +56,9 @@ class Routers:
         self._loop = asyncio.get_running_loop()
         self._holder, self._told, self._network_changed = holder, told, network_changed
         self._now = now()
-        self.monitor = Monitor(_watched(settings))
+        self._watched = _watched(settings)
+        self.monitor = _monitor(self._watched)
+        self._mending: asyncio.TimerHandle | None = None
         self._timer = Timer()
         self.sockets = Sockets(told, self._refused, opened=self._opened, closing=self._closing)
         self._handover = Handover(holder, run, settings.agent.handover_time, told)
@@ -103,10 +115,14 @@ class Routers:
             self._handover.place(name, None)
             self.sockets.forget(name)
             self._holder.detach(name)
-        self._loop.remove_reader(self.monitor)
-        self.monitor.close()
-        self.monitor = Monitor(_watched(settings))
-        self._loop.add_reader(self.monitor, self._hear_kernel)
+        watched = _watched(settings)
+        if watched != self._watched:
+            # What there is on the host is listed anew, which nobody needs where nothing else is watched.
+            monitor = _monitor(watched)
+            self._loop.remove_reader(self.monitor)
+            self.monitor.close()
+            self.monitor, self._watched = monitor, watched
+            self._loop.add_reader(self.monitor, self._hear_kernel)
         self.attach(fresh)
         return fresh
 
@@ -117,6 +133,8 @@ class Routers:
 
     async def close(self) -> None:
         """After :meth:`stop`: leaves nothing behind."""
+        if self._mending is not None:
+            self._mending.cancel()
         for reader in (self._timer, self.monitor, self._holder.janitor):
             self._loop.remove_reader(reader)
         await self._handover.close()
@@ -147,6 +165,8 @@ class Routers:
 
     def _settle(self) -> None:
         self._timer.set(self.node.deadline)
+        if self._holder.lacks and self._mending is None:
+            self._mending = self._loop.call_later(_MEND, self._mend)
 
     def _opened(self, fileno: int) -> None:
         self._loop.add_reader(fileno, self._readable, fileno)
@@ -199,8 +219,12 @@ class Routers:
                 case AddressChange():
                     kinds["address"] = None
                     self._hear_address(change)
-                case _:
+                case RouteChange(what):
                     kinds["route"] = None
+                    if what == "deleted":
+                        self._put_back(change, "a route")
+                case RuleGone():
+                    self._put_back(change, "a rule")
         for kind in kinds:
             self._network_changed(kind)
         self._settle()
@@ -233,6 +257,17 @@ class Routers:
                     self._soon(name)
             elif address.ip == there.source:
                 self._soon(name)
+
+    def _put_back(self, change: RouteChange | RuleGone, what: str) -> None:
+        robbed = self._holder.lost(change)
+        if robbed is not None:
+            self._told(f"{robbed}: {what} was removed by somebody else: it is put back")
+            self._holder.acquire(robbed)
+
+    def _mend(self) -> None:
+        self._mending = None
+        self._holder.mend()
+        self._settle()
 
     # Attaching, one router at a time: it takes a while, and adverts of others must not wait for it.
 
@@ -269,5 +304,11 @@ class Routers:
         self.node.attach(name, found, self._moment())
 
 
-def _watched(settings: AgentSettings) -> list[tuple[Network, int]]:
-    return [(one.to, one.table) for one in settings.tracker if isinstance(one, RouteTracker)]
+def _watched(settings: AgentSettings) -> _Watched:
+    routes = [(one.to, one.table) for one in settings.tracker if isinstance(one, RouteTracker)]
+    routes += [(one.to, one.table) for router in settings.router for one in router.routes]
+    return _Watched(frozenset(routes), any(router.rules for router in settings.router))
+
+
+def _monitor(watched: _Watched) -> Monitor:
+    return Monitor(watched.routes, rules=watched.rules)

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.agent.holding.hosts import Here, holding, links, listed, needs_hosts,
 from tests.lab.network import Host
 from tests.lab.waiting import LabError
 from vrrpwatch.agent.holding.facts import Address
-from vrrpwatch.agent.holding.monitor import AddressChange, Monitor
+from vrrpwatch.agent.holding.monitor import AddressChange, Monitor, RouteChange, RuleGone
 from vrrpwatch.agent.ports import Attachment
 
 pytestmark = needs_hosts
@@ -131,7 +132,7 @@ def test_what_cannot_be_is_told_and_everything_else_is_done(here: Here) -> None:
     [line] = here.told
     assert line == (
         "one: the route to 198.51.100.0/24 in table 254 cannot be added: "
-        "Network is unreachable (Nexthop has invalid gateway)"
+        "Network is unreachable (Nexthop has invalid gateway); it is tried again"
     )
     assert here.holder.errors == 1
     assert here.addresses() == OWN | {"192.0.2.100/24"}
@@ -250,6 +251,47 @@ def test_an_interface_that_goes_and_comes_again_is_followed(here: Here) -> None:
         here.host.ip("link", "add", "eth1", "type", "veth", "peer", "name", "eth2")
         here.host.ip("link", "set", "eth2", "up")
     here.host.ip("link", "del", "eth1")
+    assert here.told == []
+
+
+def test_what_could_not_be_put_is_tried_again_and_told_once(here: Here) -> None:
+    _attached(here, routes=[{"to": "198.51.100.0/24", "via": "203.0.113.1"}])
+    here.holder.acquire("one")
+    assert here.holder.lacks
+    here.holder.mend()
+    assert (here.holder.lacks, len(here.told)) == (True, 1)
+    here.host.ip("address", "add", "203.0.113.2/24", "dev", "eth0")
+    here.holder.mend()
+    assert not here.holder.lacks
+    assert here.told[1:] == ["one: what was missing has been added"]
+    assert [one["dst"] for one in listed(here.host, "route", "show", "proto", "112")] == ["198.51.100.0/24"]
+    here.holder.release("one")
+    here.host.ip("address", "del", "203.0.113.2/24", "dev", "eth0")
+
+
+def test_what_is_released_is_not_missed(here: Here) -> None:
+    _attached(here, routes=[{"to": "198.51.100.0/24", "via": "203.0.113.1"}])
+    here.holder.acquire("one")
+    here.holder.release("one")
+    assert not here.holder.lacks
+
+
+def test_routes_and_rules_that_somebody_deleted_are_put_back(here: Here) -> None:
+    routed = {"to": "198.51.100.0/24", "via": "192.0.2.7", "table": 1000}
+    _attached(here, routes=[routed], rules=[{"from": "198.51.100.0/24", "table": 1000, "priority": 99}])
+    here.holder.acquire("one")
+    monitor = Monitor([(ip_network("198.51.100.0/24"), 1000)], rules=True)
+    here.host.ip("route", "del", "198.51.100.0/24", "table", "1000")
+    here.host.ip("rule", "del", "priority", "99")
+    here.host.ip("rule", "add", "priority", "98", "table", "1000")
+    here.host.ip("rule", "del", "priority", "98")
+    changes = monitor.changes()
+    monitor.close()
+    assert [type(one) for one in changes] == [RouteChange, RuleGone, RuleGone]
+    assert [here.holder.lost(one) for one in changes] == ["one", "one", None]
+    here.holder.acquire("one")
+    assert [one["dst"] for one in listed(here.host, "route", "show", "table", "1000")] == ["198.51.100.0/24"]
+    assert [one["priority"] for one in listed(here.host, "rule") if one["table"] == "1000"] == [99]
     assert here.told == []
 
 

@@ -192,6 +192,16 @@ def test_a_macvlan_that_somebody_removed_is_made_again(here: Here) -> None:
     assert here.addresses(again.device) == {"192.0.2.100/24"}
 
 
+def test_a_macvlan_that_somebody_switched_off_is_made_again(here: Here) -> None:
+    made = _attached(here)
+    here.holder.acquire("one")
+    here.host.ip("link", "set", made.device, "down")
+    again = _attached(here)
+    assert again.device_index != made.device_index
+    [link] = listed(here.host, "link", "show", again.device)
+    assert "UP" in link["flags"]
+
+
 def test_an_interface_of_somebody_else_with_its_name_is_left_alone(here: Here) -> None:
     name = _attached(here).device
     here.holder.detach("one")

@@ -15,6 +15,7 @@ from vrrpwatch.wire.values import IPAddress, Mac
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWRULE, RTM_DELRULE = 32, 33
 AF_INET, AF_INET6 = 2, 10
 
 _IFINFOMSG: Final = struct.Struct("=BxHiII")
@@ -32,6 +33,8 @@ IFA_F_SECONDARY, IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_DEPRECATED = 0x01, 0x02, 0x
 IFA_F_TENTATIVE, IFA_F_NOPREFIXROUTE = 0x40, 0x200
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
 _RTN_UNICAST = 1
+# linux/fib_rules.h: a rule's header is as long as a route's, with the table in the same place.
+_FRA_PRIORITY, _FRA_TABLE = 6, 15
 
 # What the agent's addresses, routes and rules are marked with (the protocol that put them there; ip shows "proto 112"):
 # the IP protocol number of VRRP and CARP, which no routing daemon uses.  Addresses have it from Linux 5.18 on.
@@ -145,6 +148,14 @@ def read_route(body: bytes) -> Route | None:
         read_ip(family, found.get(_RTA_GATEWAY, b"")),
         _word(found.get(_RTA_OIF, b"")),
     )
+
+
+def read_rule(body: bytes) -> tuple[int, int] | None:
+    """Priority and table of a policy rule's message."""
+    if len(body) < _RTMSG.size:
+        return None
+    found = attributes(body, _RTMSG.size)
+    return _word(found.get(_FRA_PRIORITY, b"")), _word(found.get(_FRA_TABLE, b"")) or body[4]
 
 
 def read_ip(family: int, octets: bytes) -> IPAddress | None:

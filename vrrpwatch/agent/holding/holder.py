@@ -23,7 +23,7 @@ from vrrpwatch.agent.holding.janitor_start import Janitor, JanitorError
 from vrrpwatch.agent.holding.ledger import Entry, HeldAddress, HeldMacvlan, Ledger, load, save
 from vrrpwatch.agent.holding.leftovers import clear
 from vrrpwatch.agent.holding.macvlans import make_macvlan
-from vrrpwatch.agent.holding.monitor import AddressChange, Change
+from vrrpwatch.agent.holding.monitor import AddressChange, Change, RouteChange, RuleGone
 from vrrpwatch.agent.holding.netlink import Channel, NetlinkError, Refusal, numbered
 from vrrpwatch.agent.holding.plan import ABSENT, Place, Plan, about, plan
 from vrrpwatch.agent.ports import Attachment
@@ -50,6 +50,18 @@ class _Kept:
     addresses: frozenset[tuple[int, IPAddress, int]]
     held: bool = False
 
+    def has(self, change: Change) -> bool:
+        """Whether the change is the deletion of something that it puts there."""
+        match change:
+            case AddressChange("deleted", address):
+                return (address.index, address.ip, address.prefix) in self.addresses
+            case RouteChange("deleted", route):
+                gone = (route.to, route.prefix, route.table)
+                return any((one.to.network_address, one.to.prefixlen, one.table) == gone for one in self.router.routes)
+            case RuleGone():
+                return any((one.priority, one.table) == change for one in self.router.rules)
+        return False
+
     @property
     def refused(self) -> list[Refused]:
         """The addresses to which no packet is accepted."""
@@ -75,6 +87,7 @@ class Holder:
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _entries: dict[str, str] = field(default_factory=dict)
     _unwritten: bool = False
+    _lacking: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._sysctls = sysctls.Sysctls(self._complain)
@@ -127,6 +140,8 @@ class Holder:
         refused = self._channel.do(kept.plan.put)
         if refused:
             self._not_put(kept, refused, again=again)
+        else:
+            self._lacking.discard(router)
 
     def release(self, router: str) -> None:
         """Takes it away again; what is not there any more is as good."""
@@ -134,19 +149,29 @@ class Holder:
         if kept is None:
             return
         kept.held = False
+        self._lacking.discard(router)
         names = kept.plan.taken_names
         left = [one for one in self._channel.do(kept.plan.take) if one.error not in ABSENT]
         self._complain_of(f"{router}: {about(names, one)} cannot be removed: {one.reason}" for one in left)
 
+    @property
+    def lacks(self) -> bool:
+        """Whether a router does not have all that it acquired: :meth:`mend` now and then."""
+        return bool(self._lacking)
+
+    def mend(self) -> None:
+        """Tries to put what could not be put before: a route's gateway may be reachable by now."""
+        for router in tuple(self._lacking):
+            self.acquire(router)
+            if router not in self._lacking:
+                self.told(f"{router}: what was missing has been added")
+
     def lost(self, change: Change) -> str | None:
-        """The router that holds, as far as it knows, the address whose deletion this tells: it must acquire it again.
+        """The router that holds, as far as it knows, that whose deletion this tells: it must acquire it again.
 
         Acquiring it once too often, where the deletion was its own release, does no harm.
         """
-        if not isinstance(change, AddressChange) or change.what != "deleted":
-            return None
-        gone = (change.address.index, change.address.ip, change.address.prefix)
-        return next((name for name, kept in self._kept.items() if kept.held and gone in kept.addresses), None)
+        return next((name for name, kept in self._kept.items() if kept.held and kept.has(change)), None)
 
     def revive_janitor(self) -> None:
         """To be called when ``janitor`` is readable: it has died, and gets a successor."""
@@ -198,11 +223,11 @@ class Holder:
         return indices, [name for name, link in found.items() if link is None and name != router.interface]
 
     def _lost(self, kept: _Kept) -> bool:
-        """Whether somebody has removed the macvlan, or made another of its name."""
+        """Whether somebody has removed the macvlan, switched it off, or made another of its name."""
         if not kept.router.vmac:
             return False
         found = link_named(self._channel, kept.device.name)
-        return found is None or (found.index, found.mac) != (kept.device.index, kept.device.mac)
+        return found is None or not found.up or (found.index, found.mac) != (kept.device.index, kept.device.mac)
 
     def _prepare(self, router: Router, link: Link, indices: dict[str, int], there: list[Address]) -> _Kept | str:
         clash = self._clash(router, link, indices, there)
@@ -292,9 +317,14 @@ class Holder:
         there = [one for one in refused if one.error == errno.EEXIST]
         if not again and not is_owner(kept.router):
             self._complain_of(f"{name}: {about(names, one)} was there already: taken over" for one in there)
-        self._complain_of(
-            f"{name}: {about(names, one)} cannot be added: {one.reason}" for one in refused if one not in there
-        )
+        missing = [one for one in refused if one not in there]
+        if not missing:
+            self._lacking.discard(name)
+        elif name not in self._lacking:
+            self._lacking.add(name)
+            self._complain_of(
+                f"{name}: {about(names, one)} cannot be added: {one.reason}; it is tried again" for one in missing
+            )
 
     def _complain_of(self, lines: Iterable[str]) -> None:
         for count, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""What changes on this host: links, addresses and the routes that somebody cares about, as the kernel tells it.
+"""What changes on this host: links, addresses, and the routes and rules that somebody cares about, as the kernel tells.
 
 One socket, read a bounded number of messages at a time.  Where messages are lost everything is listed anew on the same
 socket, in the same portions, and what differs is told as changes: nothing waits for it.
@@ -19,6 +19,7 @@ from vrrpwatch.agent.holding.facts import (
     RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
+    RTM_DELRULE,
     RTM_GETADDR,
     RTM_GETLINK,
     RTM_GETROUTE,
@@ -33,6 +34,7 @@ from vrrpwatch.agent.holding.facts import (
     read_address,
     read_link,
     read_route,
+    read_rule,
     route_key,
     routes_question,
 )
@@ -52,6 +54,7 @@ from vrrpwatch.wire.values import IPAddress
 
 # linux/rtnetlink.h, RTNLGRP_*.
 _LINKS, _IPV4_ADDRESSES, _IPV6_ADDRESSES, _IPV4_ROUTES, _IPV6_ROUTES = 1, 5, 9, 7, 11
+_IPV4_RULES, _IPV6_RULES = 8, 19
 # Messages in a row, some 25 µs each, before others in the event loop have their turn; and how much of a list is read at
 # once, which is how much the kernel makes ready at once: some 20 links.
 _PORTION: Final = 16
@@ -87,7 +90,14 @@ class RouteChange(NamedTuple):
     route: Route
 
 
-Change = LinkChange | AddressChange | RouteChange
+class RuleGone(NamedTuple):
+    """A policy rule was deleted."""
+
+    priority: int
+    table: int
+
+
+Change = LinkChange | AddressChange | RouteChange | RuleGone
 _AddressKey = tuple[int, IPAddress, int]
 
 
@@ -103,11 +113,12 @@ class _Question(NamedTuple):
 class Monitor:
     """Knows the links, addresses and watched routes of this namespace, and what changes of them.
 
-    ``routes`` are pairs of a network and a table.  Making one lists everything, and blocks until that is there; raises
-    :class:`OSError` where the kernel does not answer.  ``lost`` counts how often messages were lost.
+    ``routes`` are pairs of a network and a table; of ``rules`` only deletions are told.  Making one lists everything,
+    and blocks until that is there; raises :class:`OSError` where the kernel does not answer.  ``lost`` counts how often
+    messages were lost.
     """
 
-    def __init__(self, routes: Iterable[tuple[Network, int]] = ()) -> None:
+    def __init__(self, routes: Iterable[tuple[Network, int]] = (), *, rules: bool = False) -> None:
         self.links: dict[int, Link] = {}
         self.addresses: dict[_AddressKey, Address] = {}
         self.routes: set[Route] = set()
@@ -129,6 +140,7 @@ class Monitor:
         self._seen: set[object] = set()
         self._found: list[Change] = []
         groups = {_IPV4_ROUTES if family == AF_INET else _IPV6_ROUTES for family, _ in tables}
+        groups |= {_IPV4_RULES, _IPV6_RULES} if rules else set()
         self._socket = opened(NETLINK_ROUTE, (_LINKS, _IPV4_ADDRESSES, _IPV6_ADDRESSES, *groups))
         self._port = self._socket.getsockname()[0]
         try:
@@ -271,6 +283,10 @@ class Monitor:
         elif kind in (RTM_NEWROUTE, RTM_DELROUTE):
             if route_key(said.body) in self._watched:
                 self._hear_route(said)
+        elif kind == RTM_DELRULE:
+            rule = read_rule(said.body)
+            if rule is not None:
+                self._found.append(RuleGone(*rule))
         elif answer and kind in (NLMSG_DONE, NLMSG_ERROR) and self._asked is not None:
             # An error is all there is of a table without routes, or of a family that is switched off.
             self._ended(self._asked)

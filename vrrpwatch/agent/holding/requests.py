@@ -22,15 +22,16 @@ from vrrpwatch.agent.holding.facts import (
     RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
+    RTM_DELRULE,
     RTM_NEWADDR,
     RTM_NEWLINK,
     RTM_NEWROUTE,
+    RTM_NEWRULE,
 )
 from vrrpwatch.agent.holding.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST
 from vrrpwatch.wire.values import Mac
 
 # linux/rtnetlink.h, linux/fib_rules.h.
-_RTM_NEWRULE, _RTM_DELRULE = 32, 33
 _RT_SCOPES: Final = {"global": 0, "site": 200, "link": 253, "host": 254}
 _RT_SCOPE_LINK, _RT_SCOPE_NOWHERE = 253, 255
 _RTN_UNICAST = 1
@@ -113,12 +114,12 @@ def _route(kind: int, flags: int, wanted: VirtualRoute, index: int | None, scope
 
 def add_rule(wanted: VirtualRule) -> bytes:
     """Adds a policy rule, marked as the agent's."""
-    return _rule(_RTM_NEWRULE, _NEW, wanted)
+    return _rule(RTM_NEWRULE, _NEW, wanted)
 
 
 def remove_rule(wanted: VirtualRule) -> bytes:
     """Deletes that rule where it is marked as the agent's."""
-    return _rule(_RTM_DELRULE, 0, wanted)
+    return _rule(RTM_DELRULE, 0, wanted)
 
 
 def _rule(kind: int, flags: int, wanted: VirtualRule) -> bytes:
