@@ -253,6 +253,17 @@ def test_programs_inherit_nothing_of_the_agent(tmp_path: Path) -> None:
     assert found["files"] == [0, 1, 2, 3]
 
 
+def test_a_process_that_is_killed_in_the_middle_of_a_word_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        async with launching() as launcher:
+            assert await launcher.run(shell("exit 0")) == Ending(None, "the process that runs programs has ended")
+            monkeypatch.undo()
+            assert await launcher.run(shell("exit 0")) == Ending(0)
+
+    monkeypatch.setattr("vrrpwatch.agent.launcher._MODULE", "tests.agent.stammerer")
+    asyncio.run(play())
+
+
 @needs_root
 def test_programs_run_as_whom_the_settings_name() -> None:
     async def play(out: Path) -> None:

@@ -112,7 +112,8 @@ class Launcher:
     async def _read(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: subprocess.Popen[bytes]
     ) -> None:
-        with suppress(OSError):
+        # Who is killed in the middle of a word leaves half a line.
+        with suppress(OSError, ValueError):
             while line := await reader.readline():
                 told = json.loads(line)
                 future = self._waiting.get(told["ended"])
