@@ -99,6 +99,8 @@ class _Daemon:
         self._balancer = Balancer(settings.agent.state, told)
         self._fifo: Fifo | None = None
         self._reloading = asyncio.Lock()
+        self._hung_up = False
+        self._heeding: asyncio.Task[None] | None = None
         self._routers: Routers
         self._trackers: Trackers
         self._hooks: Hooks
@@ -195,6 +197,8 @@ class _Daemon:
 
     async def _farewell(self) -> None:
         """Masters resign; then hooks and companions are given some time."""
+        if self._heeding is not None:
+            self._heeding.cancel()
         self._routers.stop()
         await self._hooks.close(FAREWELL)
         if self._conntrackd is not None:
@@ -266,13 +270,22 @@ class _Daemon:
             asyncio.get_running_loop().call_later(self._supervisor.watchdog / 2, self._beat)
 
     def _hang_up(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._reload_by_signal())
-        task.add_done_callback(lambda done: done.exception())
+        """SIGHUP has come: where the settings are being read already, they are read once more, and once is enough."""
+        self._hung_up = True
+        if self._heeding is None or self._heeding.done():
+            self._heeding = asyncio.get_running_loop().create_task(self._heed_signals())
+
+    async def _heed_signals(self) -> None:
+        while self._hung_up:
+            self._hung_up = False
+            await self._reload_by_signal()
 
     async def _reload_by_signal(self) -> None:
         self._supervisor.reloading(time.monotonic_ns() // 1000)
         try:
-            for line in await self._reload():
+            async with self._reloading:
+                lines = await self._read_again()
+            for line in lines:
                 self._told(Notice(line))
         except RequestError as error:
             for line in (*error.lines, "nothing is changed"):
@@ -284,12 +297,15 @@ class _Daemon:
         if self._reloading.locked():
             raise RequestError("busy", "the settings are being read already: try again in a moment")
         async with self._reloading:
-            try:
-                wanted = load(self._path)
-                hooks = plan(wanted)
-            except (SettingsError, HooksError) as error:
-                raise RequestError("failed", *error.lines) from None
-            return await self._take_on(wanted, hooks)
+            return await self._read_again()
+
+    async def _read_again(self) -> tuple[str, ...]:
+        try:
+            wanted = load(self._path)
+            hooks = plan(wanted)
+        except (SettingsError, HooksError) as error:
+            raise RequestError("failed", *error.lines) from None
+        return await self._take_on(wanted, hooks)
 
     async def _take_on(self, wanted: AgentSettings, hooks: Plan) -> tuple[str, ...]:
         before, self._settings = self._settings, wanted
