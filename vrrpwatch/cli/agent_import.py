@@ -112,7 +112,7 @@ def _keep(secrets: "Sequence[Secret]", folder: Path) -> None:
         path = folder / secret.name
         try:
             same = read_regular(path, MAX_SECRET) == secret.content + b"\n"
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             missing.append(secret)
             continue
         except OSError:

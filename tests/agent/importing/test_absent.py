@@ -50,8 +50,8 @@ TRANSLATED: Mapping[str, str] = {
     """,
     "TCP_CHECK": "connect_port connect_timeout retry delay_before_retry delay_loop alpha",
     "SMTP_CHECK": "connect_port connect_timeout retry delay_before_retry delay_loop alpha",
-    "HTTP_GET": "connect_port connect_timeout retry delay_before_retry delay_loop alpha url",
-    "SSL_GET": "connect_port connect_timeout retry delay_before_retry delay_loop alpha url",
+    "HTTP_GET": "connect_port connect_timeout retry nb_get_retry delay_before_retry delay_loop alpha url",
+    "SSL_GET": "connect_port connect_timeout retry nb_get_retry delay_before_retry delay_loop alpha url",
     "url": "path status_code",
     # Of a check by a program, where it connects to is the program's matter.
     "MISC_CHECK": "misc_path misc_timeout connect_port connect_timeout retry delay_before_retry delay_loop alpha",

@@ -118,9 +118,12 @@ class Checks:
         table["interval"] = interval
         table["timeout"] = gaps.bounded(timeout, 0.001, _LONGEST_TIMEOUT, one.place, "connect_timeout")
         usual, pause = _RETRIES[str(table["type"])]
-        said = self._number("retry", around, 0, 2**31) if self._number("retry", around, 0, 2**31) is not None else usual
+        said = self._number("retry", around, 0, 2**31)
+        if said is None:
+            said = self._number("nb_get_retry", around[:1], 0, 2**31)
+        said = usual if said is None else said
         pause = self._seconds("delay_before_retry", around, pause)
-        fall = gaps.bounded(1 + math.ceil((said or 0) * pause / interval), 1, 1_000, one.place, "retry")
+        fall = gaps.bounded(1 + math.ceil(said * pause / interval), 1, 1_000, one.place, "retry")
         table["fall"] = fall
         if said:
             gaps.once(
