@@ -1,7 +1,8 @@
 """Asks a web server so many times a second, each time over a new connection: ``asker.py ADDRESS RATE FILE``.
 
 A request is asked when it is due, whether or not earlier ones were answered.  It has failed when its connection is
-refused, reset or ends without a whole answer, or when there is none within five seconds.
+refused, reset or ends without a whole answer of status 200, or when there is none within five seconds.  A trouble is a
+stretch in which requests were asked that failed or hung.
 """
 
 import json
@@ -11,13 +12,29 @@ import socket
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 PATIENCE = 5.0
+# A lost packet of a handshake is sent again after a second; what takes so long has met one.
+HANGING = 0.9
+# Requests with less than this between them are of one trouble.
+APART = 0.5
 _REQUEST = b"GET / HTTP/1.0\r\nHost: lab\r\n\r\n"
 # What a client keeps open at most; a server that answers nothing for five seconds at 1,000 a second is below it.
 MAX_OPEN = 6_000
+# Some for each thing that a scenario breaks.
+MAX_TROUBLES = 1_000
+
+
+@dataclass(slots=True)
+class Trouble:
+    """When its first and its last request were asked (seconds of the monotonic clock), and how they ended."""
+
+    first: float
+    last: float
+    failed: int = 0
+    hung: int = 0
 
 
 @dataclass(slots=True)
@@ -29,14 +46,15 @@ class Asker:
     failed: int = 0
     slowest: float = 0.0
     failures: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    troubles: deque[Trouble] = field(default_factory=lambda: deque(maxlen=MAX_TROUBLES))
     poll: select.epoll = field(default_factory=select.epoll)
 
     def ask(self, now: float) -> None:
         self.asked += 1
         if len(self.open) >= MAX_OPEN:
-            self._fail("too many connections wait")
+            self._fail(now, "too many connections wait")
             return
-        made = socket.socket()
+        made = socket.socket(socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET)
         made.setblocking(False)
         made.connect_ex(self.address)
         self.open[made.fileno()] = (made, now, b"")
@@ -55,7 +73,7 @@ class Asker:
         except BlockingIOError:
             return
         except OSError as error:
-            self._fail(f"{error.strerror} after {now - since:.3f} s")
+            self._fail(since, f"{error.strerror} after {now - since:.3f} s")
             self._close(descriptor)
             return
         if data:
@@ -64,8 +82,10 @@ class Asker:
         if got.startswith(b"HTTP/1.") and b" 200 " in got[:16]:
             self.answered += 1
             self.slowest = max(self.slowest, now - since)
+            if now - since > HANGING:
+                self._trouble(since).hung += 1
         else:
-            self._fail(f"answered {got[:40]!r} after {now - since:.3f} s")
+            self._fail(since, f"answered {got[:40]!r} after {now - since:.3f} s")
         self._close(descriptor)
 
     def give_up(self, now: float) -> None:
@@ -73,17 +93,29 @@ class Asker:
         for descriptor, (_, since, _) in list(self.open.items()):
             if now - since < PATIENCE:
                 return
-            self._fail(f"no answer after {PATIENCE:g} s")
+            self._fail(since, f"no answer after {PATIENCE:g} s")
             self._close(descriptor)
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, since: float, why: str) -> None:
         self.failed += 1
         self.failures.append(why)
+        self._trouble(since).failed += 1
+
+    def _trouble(self, asked: float) -> Trouble:
+        """The one that a request asked then belongs to; requests do not end in the order in which they were asked."""
+        for one in self.troubles:
+            if one.first - APART <= asked <= one.last + APART:
+                one.first, one.last = min(one.first, asked), max(one.last, asked)
+                return one
+        self.troubles.append(Trouble(asked, asked))
+        return self.troubles[-1]
 
     def _close(self, descriptor: int) -> None:
         self.open.pop(descriptor)[0].close()
 
-    def told(self) -> str:
+    def told(self, now: float) -> str:
+        # The oldest are first: whatever was asked before has ended.
+        settled = next((since for _, since, _ in self.open.values()), now)
         return json.dumps(
             {
                 "asked": self.asked,
@@ -91,6 +123,8 @@ class Asker:
                 "failed": self.failed,
                 "slowest": self.slowest,
                 "failures": list(self.failures),
+                "settled": settled,
+                "troubles": [asdict(one) for one in self.troubles],
             }
         )
 
@@ -109,7 +143,7 @@ def main(address: str, rate: int, path: Path) -> None:
             told = now
             asker.give_up(now)
             scratch = path.with_suffix(".new")
-            scratch.write_text(asker.told())
+            scratch.write_text(asker.told(now))
             scratch.replace(path)
 
 

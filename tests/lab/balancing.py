@@ -37,7 +37,7 @@ backend webs
   server web2 198.51.100.22:80
 """
 )
-_WEB = (
+WEB = (
     _COMMON
     + """
 frontend front
@@ -57,7 +57,7 @@ class Balanced:
         self.webs = {}
         for name, number in _WEBS.items():
             self.webs[name] = lab.host(name, number, bridge="back", network="198.51.100")
-            self.haproxy(self.webs[name], _WEB)
+            self.haproxy(self.webs[name], WEB)
         self.balancers: dict[str, Host] = {}
         for name, number in _BALANCERS.items():
             host = self.balancers[name] = lab.host(name, number)
@@ -96,10 +96,10 @@ class Balanced:
 class Asking:
     """A client at work; what it has seen so far is in a file that it writes ten times a second."""
 
-    def __init__(self, client: Host, rate: int) -> None:
-        self._path = client.folder / "asked.json"
+    def __init__(self, client: Host, rate: int, address: str = VIP) -> None:
+        self._path = client.folder / f"asked-{address.replace(':', '-')}.json"
         self.process = client.start(
-            sys.executable, "-P", str(Path(__file__).with_name("asker.py")), VIP, str(rate), str(self._path)
+            sys.executable, "-P", str(Path(__file__).with_name("asker.py")), address, str(rate), str(self._path)
         )
         wait_until(
             lambda: self.seen()["answered"] > 100,
@@ -109,9 +109,13 @@ class Asking:
         )
 
     def seen(self) -> dict[str, Any]:
-        """``asked``, ``answered``, ``failed``, ``slowest`` (seconds), ``failures`` (the last reasons)."""
+        """``asked``, ``answered``, ``failed``, ``slowest`` (seconds), ``failures`` (the last reasons).
+
+        Also ``troubles`` (see the asker), which are complete for what was asked before ``settled``.
+        """
         try:
             told: dict[str, Any] = json.loads(self._path.read_text())
         except FileNotFoundError:
-            return {"asked": 0, "answered": 0, "failed": 0, "slowest": 0.0, "failures": []}
+            nothing = {"asked": 0, "answered": 0, "failed": 0, "slowest": 0.0}
+            return {**nothing, "failures": [], "settled": 0.0, "troubles": []}
         return told
