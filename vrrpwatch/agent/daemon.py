@@ -10,6 +10,7 @@ from os import environ
 from pathlib import Path
 from typing import Final, get_args
 
+from vrrpwatch.agent.admitting import Admission, objections
 from vrrpwatch.agent.auditing.concerns import Concern, Concerns, Healing, heal
 from vrrpwatch.agent.auditing.listening import Listened, listen
 from vrrpwatch.agent.auditing.stations import Station
@@ -17,7 +18,7 @@ from vrrpwatch.agent.auditing.tasks import WatchingTask
 from vrrpwatch.agent.auditing.watching import Watcher
 from vrrpwatch.agent.balancing.balancer import Balancer
 from vrrpwatch.agent.config.agent import AgentSettings, load
-from vrrpwatch.agent.config.routers import Router
+from vrrpwatch.agent.failing import LastResort, described
 from vrrpwatch.agent.holding.holder import Holder, HoldingError
 from vrrpwatch.agent.launcher import Launcher
 from vrrpwatch.agent.ports import Change
@@ -101,6 +102,7 @@ class _Daemon:
         self._reloading = asyncio.Lock()
         self._hung_up = False
         self._heeding: asyncio.Task[None] | None = None
+        self._admission: Admission | None = None
         self._routers: Routers
         self._trackers: Trackers
         self._hooks: Hooks
@@ -110,17 +112,27 @@ class _Daemon:
     async def run(self, *, force: bool) -> None:
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
+        last_resort = LastResort(ended.set, self._told)
+        loop.set_exception_handler(last_resort)
         async with AsyncExitStack() as stack:
+            stack.callback(_complain_of, last_resort)
             await self._open(stack)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, ended.set)
-            if not await self._listened(force, ended):
-                return
+            self._admission = Admission(
+                self._routers, self._listen, self._watch_anew, self._told, self._reloading, force=force
+            )
+            stations = self._routers.stations()
+            async with self._reloading:
+                if not await self._listened(stations, force, ended):
+                    return
             for line in hurry(realtime=self._settings.agent.realtime, lock_memory=self._settings.agent.lock_memory):
                 self._told(line)
-            self._routers.start()
+            self._admission.begin(stations, all_may=self._settings.agent.listen == 0)
             stack.push_async_callback(self._farewell)
             self._watch()
+            following = asyncio.create_task(self._admission.follow())
+            stack.callback(following.cancel)
             stack.push_async_callback(self._unwatch)
             loop.add_signal_handler(signal.SIGHUP, self._hang_up)
             self._supervisor.ready()
@@ -139,7 +151,13 @@ class _Daemon:
             holder = Holder(settings.agent.state, self._told)
             stack.callback(holder.close)
             self._routers = Routers(
-                settings, holder, self._launcher.run, self._changed, self._network_changed, self._told
+                settings,
+                holder,
+                self._launcher.run,
+                self._changed,
+                self._network_changed,
+                lambda: self._admission.attached() if self._admission is not None else None,
+                self._told,
             )
             stack.push_async_callback(self._routers.close)
             if settings.agent.fifo is not None:
@@ -167,9 +185,9 @@ class _Daemon:
         self._balancer.configure(settings.ipvs)
         stack.push_async_callback(self._balancer.close, FAREWELL)
 
-    async def _listened(self, force: bool, ended: asyncio.Event) -> bool:
+    async def _listened(self, stations: tuple[Station, ...], force: bool, ended: asyncio.Event) -> bool:
         """Whether the routers may speak, after what is heard of others; false when the agent is ended meanwhile."""
-        listening = asyncio.create_task(self._listen(self._routers.stations()))
+        listening = asyncio.create_task(self._listen(stations))
         waiting = asyncio.create_task(ended.wait())
         await asyncio.wait((listening, waiting), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
@@ -177,10 +195,10 @@ class _Daemon:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             return False
-        objections = tuple(_objections(listening.result()))
-        if objections and not force:
-            raise AgentError(*objections, "nothing was said: correct it, or start with --force", status=_OBJECTED)
-        for line in objections:
+        lines = tuple(line for _, line in objections(listening.result()))
+        if lines and not force:
+            raise AgentError(*lines, "nothing was said: correct it, or start with --force", status=_OBJECTED)
+        for line in lines:
             self._told(f"{line} (--force: it runs all the same)")
         return True
 
@@ -248,15 +266,27 @@ class _Daemon:
         )
 
     def _watch(self) -> None:
-        running = self._settings.agent
+        running, stations = self._settings.agent, self._routers.stations()
+        if self._admission is not None:
+            self._admission.watched(stations)
         if running.audit:
             task = WatchingTask(
-                self._routers.stations(),
+                stations,
                 None if running.policy is None else str(running.policy),
                 None if running.alerts is None else str(running.alerts),
                 str(running.state.with_name("agent-outbox.db")),
             )
             self._watching = asyncio.create_task(self._watcher.run(task))
+            self._watching.add_done_callback(self._watched_last)
+
+    def _watched_last(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._told(f"the sniffer is not started again, until a reload: {described(error)}")
+
+    async def _watch_anew(self) -> None:
+        await self._unwatch()
+        self._watch()
 
     async def _unwatch(self) -> None:
         if self._watching is not None:
@@ -322,18 +352,10 @@ class _Daemon:
             self._balancer.configure(wanted.ipvs)
         self._concerns.keep(router.name for router in wanted.router)
         await self._unwatch()
-        lines += await self._admit(fresh, {_identity(router) for router in before.router})
+        if self._admission is not None:
+            lines += await self._admission.admit(fresh, before.router)
         self._watch()
         return tuple(lines) or ("nothing has changed",)
-
-    async def _admit(self, fresh: frozenset[str], known: set[object]) -> list[str]:
-        """Starts routers after a reload; those of ids that this host did not have listen first, as at the start."""
-        stations = self._routers.stations()
-        strange = tuple(one for one in stations if one.name in fresh and _identity(one.config) not in known)
-        self._routers.start(fresh - {one.name for one in strange})
-        heard = await self._listen(strange)
-        self._routers.start({one.name for one in strange} - heard.stopped)
-        return [f"{line}; it is not started" for line in _objections(heard)]
 
     async def _replace_conntrackd(self, wanted: AgentSettings) -> None:
         if self._conntrackd is not None:
@@ -344,15 +366,10 @@ class _Daemon:
             await self._conntrackd.check()
 
 
-def _identity(router: Router) -> object:
-    """What makes a router the same to everybody else, whatever its other settings are."""
-    return router.interface, router.protocol, router.family, router.id, router.peers
-
-
-def _objections(heard: Listened) -> Iterator[str]:
-    for one in heard.objections:
-        if one.stops:
-            yield f"{one.router}: {one.rule}: {one.heard}: {one.remedy}"
+def _complain_of(last_resort: LastResort) -> None:
+    if last_resort.trouble is not None:
+        # It was told.
+        raise AgentError
 
 
 def _differences(before: AgentSettings, after: AgentSettings) -> Iterator[str]:

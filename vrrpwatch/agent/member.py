@@ -21,9 +21,10 @@ DRAINED_DEMOTION = 240
 class Member:
     """``attachment`` is ``None`` while there is no interface to run on, for the reason ``detached``.
 
-    ``wants`` is whether it has given its master up and waits for the rest of its sync group; ``heard_at`` when that
-    master was heard last, ``resigned`` whether it said goodbye; ``announce`` yields the instants of its next
-    announcements while it is master, since its ``takeover``, a number that no other has.
+    ``held_back`` is why it must not run although it could; ``wants`` is whether it has given its master up and waits
+    for the rest of its sync group; ``heard_at`` when that master was heard last, ``resigned`` whether it said goodbye;
+    ``announce`` yields the instants of its next announcements while it is master, since its ``takeover``, a number that
+    no other has.
     """
 
     config: Router
@@ -35,6 +36,7 @@ class Member:
     drained: bool = False
     wants: bool = False
     others_fault: str | None = None
+    held_back: str | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     master: IPAddress | None = None
@@ -62,7 +64,8 @@ class Member:
 
     def own_faults(self) -> tuple[str, ...]:
         """Why it cannot run, as far as it is about itself."""
-        found = [] if self.attachment is not None else [self.detached]
+        held_back = [self.held_back] if self.held_back is not None else []
+        found = held_back if self.attachment is not None else [self.detached]
         found += faults(self.config.track, self.verdicts)
         found += (f"{name}: nothing is known of it yet" for name in sorted(self.unknown))
         return tuple(found)

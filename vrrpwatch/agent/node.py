@@ -95,6 +95,12 @@ class Node:
             self.members[name].started = True
         self._settle(now)
 
+    def hold_back(self, routers: Iterable[str], why: str | None, now: Instant) -> None:
+        """The routers must not run for that reason, or may again (``None``)."""
+        for name in routers:
+            self.members[name].held_back = why
+        self._settle(now)
+
     def hear(self, heard: Heard, now: Instant) -> None:
         """An advertisement has come; ``now`` is no earlier than it."""
         member = self.members.get(heard.router)

@@ -40,8 +40,8 @@ class _Watched(NamedTuple):
 class Routers:
     """Connects a :class:`Node` with the host.  ``changed`` is told of every change of state.
 
-    ``network_changed`` is told what kind of thing has changed on the host.  Raises :class:`OSError` where raw sockets
-    or the kernel's news are not to be had.
+    ``network_changed`` is told what kind of thing has changed on the host; ``attached`` is called where a router has
+    got an interface, or another one.  Raises :class:`OSError` where raw sockets or the kernel's news are not to be had.
     """
 
     def __init__(
@@ -51,10 +51,12 @@ class Routers:
         run: Run,
         changed: Callable[[Change], None],
         network_changed: Callable[[Kind], None],
+        attached: Callable[[], None],
         told: Told,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._holder, self._told, self._network_changed = holder, told, network_changed
+        self._attached = attached
         self._now = now()
         self._watched = _watched(settings)
         self.monitor = _monitor(self._watched)
@@ -99,6 +101,11 @@ class Routers:
 
     def undrain(self, names: Iterable[str]) -> None:
         self.node.undrain(names, self._moment())
+        self._settle()
+
+    def hold_back(self, names: Iterable[str], why: str | None) -> None:
+        """They must not run for that reason, or may again (``None``); those that are not known are passed over."""
+        self.node.hold_back([name for name in names if name in self.node.members], why, self._moment())
         self._settle()
 
     def announce(self, name: str) -> None:
@@ -298,10 +305,12 @@ class Routers:
             self.sockets.detach(name)
             self._handover.place(name, None)
             return
-        config = member.config
+        config, before = member.config, member.attachment
         addresses = tuple(Served(one.address.ip, one.interface or found.device) for one in config.addresses)
         self._handover.place(name, Place(config.family, config.id, found, addresses))
         self.node.attach(name, found, self._moment())
+        if found != before:
+            self._attached()
 
 
 def _watched(settings: AgentSettings) -> _Watched:
