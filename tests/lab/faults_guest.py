@@ -23,8 +23,8 @@ IMPAIRED = "loss 30% duplicate 20% delay 40ms 30ms reorder 25%"
 def routers(host: Host, *, better: bool) -> list[dict[str, Any]]:
     """One for each way in which adverts carry, or do not carry, numbers that come from a clock."""
     secret = {"secret_file": str(host.write("secret", "lab\n"))}
-    rank = {"priority": 200 if better else 100}
-    named = {
+    rank: dict[str, Any] = {"priority": 200 if better else 100}
+    named: dict[str, dict[str, Any]] = {
         "plain": rank | {"interval": INTERVAL},
         "ah": rank | {"version": 2, "interval": 1, "auth": {"type": "ah"} | secret},
         "hmac": rank | {"interval": INTERVAL, "auth": {"type": "hmac"} | secret},

@@ -4,45 +4,12 @@ A batch is a stretch of one source in capture order.  Its arrays are plain numpy
 processes and merge by time.  Instants are integer nanoseconds since the Unix epoch.
 """
 
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Kind(IntEnum):
-    """Why a frame was kept (``FRAME.kind``) or what a flow carries (``FLOWS.protocol``)."""
-
-    OTHER = 0
-    ADVERT = 1  # IP protocol 112, bare or in AH: VRRP or CARP
-    ARP = 2
-    ND = 3
-    IGMP = 4
-    MLD = 5
-    PFSYNC = 6
-    CONNTRACKD = 7
-    IPVS = 8
-    HSRP = 9
-    GLBP = 10
-    AH_OTHER = 11  # flows only: AH with anything but protocol 112
-    CARP = 12  # flows only: protocol 112 in CARP's shape (ADVERT is then VRRP)
-    MDNS = 13
-    SSDP = 14
-    LLMNR = 15
-    DHCP = 16
-    OSPF = 17
-    PIM = 18
-    STP = 19
-    LLDP = 20
-    CDP = 21
-    LACP = 22
-    ICMPV6 = 23
-    UDP = 24
-    TCP = 25
-    ICMP = 26
-    IP = 27  # some other IP protocol
-
+from vrrpwatch.core.kinds import Kind as Kind
 
 # One row per kept frame.  ``data[offset:offset + captured]`` is the frame, link header first.
 # ``vlans`` packs VIDs outer to inner, 12 bits each, the innermost lowest, with the number of tags in bits 60-63.

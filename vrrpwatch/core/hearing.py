@@ -9,8 +9,8 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from vrrpwatch.core.dialect import carp_interval
-from vrrpwatch.core.frames import Kind
 from vrrpwatch.core.implementation import guess
+from vrrpwatch.core.kinds import Kind
 from vrrpwatch.core.model import Advert, Auth, GroupKey, Protocol, Seconds, SpeakerKey
 from vrrpwatch.wire.arp import decode_arp
 from vrrpwatch.wire.checksum import camp

@@ -6,10 +6,13 @@ A layout lists its fields in wire order with their widths in bits (``ttl=8``) or
 
 import struct
 from collections import namedtuple
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+# Who reads single packets need not have it: an agent is smaller by a quarter, and sooner at work.
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _FORMATS = {8: "B", 16: "H", 32: "I", 64: "Q"}
 
@@ -66,8 +69,19 @@ class Layout:
         self._tuple: Any = namedtuple(title, list(widths))  # type: ignore[misc]
         self.size = self._struct.size
         self.fields = tuple(widths)
-        self._raw = np.dtype([(f"f{index}", _raw_type(code)) for index, code in enumerate(formats)])
-        self.dtype = np.dtype([(field.name, _native_type(self._formats[field.container])) for field in fields])
+
+    @cached_property
+    def dtype(self) -> "np.dtype[np.void]":
+        """The type of a row of :meth:`column`: the fields by name, in the machine's byte order."""
+        import numpy as np
+
+        return np.dtype([(field.name, _native_type(self._formats[field.container])) for field in self._fields])
+
+    @cached_property
+    def _raw(self) -> "np.dtype[np.void]":
+        import numpy as np
+
+        return np.dtype([(f"f{index}", _raw_type(code)) for index, code in enumerate(self._formats)])
 
     def unpack(self, data: bytes, offset: int = 0) -> Any:
         """The header at ``offset`` as a named tuple of its fields, or ``None`` where the data cuts it short."""
@@ -115,13 +129,18 @@ class Layout:
             raise ValueError(f"{self.title}: {error}") from error
 
     def column(
-        self, arena: NDArray[np.uint8], offsets: NDArray[np.int64], ends: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.void], NDArray[np.bool_]]:
+        self,
+        arena: "NDArray[np.uint8]",
+        offsets: "NDArray[np.int64]",
+        ends: "NDArray[np.int64] | None" = None,
+    ) -> "tuple[NDArray[np.void], NDArray[np.bool_]]":
         """The headers at ``offsets`` of ``arena`` as one structured array, and which rows hold a whole header.
 
         ``ends`` gives for each row where its own packet ends in the arena.  A row that would read before the arena,
         beyond it or beyond its end is all zero and false.
         """
+        import numpy as np
+
         limit = np.full(offsets.shape, arena.size, np.int64) if ends is None else np.minimum(ends, arena.size)
         # Compare without adding, because an offset near the top of the range would wrap around.
         whole = (offsets >= 0) & (offsets <= limit - self.size)
