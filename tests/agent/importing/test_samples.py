@@ -10,6 +10,7 @@ import pytest
 from tests.agent.importing.making import lines, loaded
 from tests.declared.configurations import WHOLE_LANGUAGE
 from tests.declared.keepalived_dump import NAMES, RUNNABLE, Facts, dump, plain, sample_host, theirs
+from tests.lab.interoperating import kinds
 from tests.lab.network import Host, locate, missing
 from vrrpwatch.agent.config.routers import VrrpRouter
 from vrrpwatch.agent.importing.imported import Imported, imported
@@ -100,3 +101,22 @@ def ours(router: VrrpRouter) -> Facts:
 
 # Unicast and a virtual MAC at once, which the agent does not do.
 WITHOUT_VMAC = frozenset({"Y_Z"})
+
+
+def test_peers_of_the_lab_become_the_routers_that_meet_them(tmp_path: Path) -> None:
+    host = Host("none", "none", tmp_path)
+    met = [kind for kind in kinds(host) if kind.instance is not None]
+    path = host.write("lab.conf", "".join(kind.instance.text(kind.name) for kind in met if kind.instance is not None))
+    settings = loaded(tmp_path, converted(path))
+    assert [router.name for router in settings.router] == [kind.name for kind in met]
+    for router, kind in zip(settings.router, met, strict=True):
+        assert isinstance(router, VrrpRouter)
+        # The lab's instance says who its peers are, and the router by hand who the instance is.
+        by_hand = VrrpRouter.model_validate(
+            kind.router | {"peers": ["192.0.2.11"] if router.peers else [], "priority": router.priority},
+            context={"read": lambda path: path.read_bytes()},
+        )
+        # To keepalived the interface below a macvlan is another one, and version 2 is to be answered.
+        addresses = tuple(one.model_copy(update={"interface": None}) for one in router.addresses)
+        alike = router.model_copy(update={"addresses": addresses, "answers": None})
+        assert alike == by_hand
