@@ -71,6 +71,7 @@ class Station:
     announced: list[tuple[float, str]] = field(default_factory=list)
     handing: Handing = field(default_factory=Handing)
     dead: bool = False
+    refused: str | None = None
 
     def __post_init__(self) -> None:
         self.node = Node(self.config, self, self, self.handing, self.changes.append, self.ether.now)
@@ -107,9 +108,12 @@ class Station:
     def leave(self, router: str) -> None:
         self.joined.discard(router)
 
-    def send(self, router: str, advert: Advert) -> None:
+    def send(self, router: str, advert: Advert) -> str | None:
+        if self.refused is not None:
+            return self.refused
         self.said.append((self.ether.now / 1e9, router, advert))
         self.ether.carry(self, router, advert)
+        return None
 
     def announce(self, router: str) -> None:
         assert router in self.held, "announced before it is held"

@@ -134,6 +134,53 @@ def test_what_happens_to_one_router_is_no_work_for_the_others(monkeypatch: pytes
     assert alpha.states()["r2"] == "fault"
 
 
+def test_a_master_whom_nobody_can_hear_lets_go_and_tries_again() -> None:
+    ether, alpha, beta = pair()
+    alpha.refused = "Operation not permitted"
+    # 3 x 1 s + (256 - 150)/256 s after the first advert that was refused: by then beta has taken over.
+    ether.run(5.5)
+    assert (alpha.held, beta.held) == (set(), {"web"})
+    assert alpha.states() == {"web": "fault"}
+    assert alpha.node.members["web"].faults() == ("no advertisement can be sent: Operation not permitted",)
+    beta.dead = True
+    ether.run(40)
+    assert alpha.held == set(), "it tried, and could not"
+    acquired = len(alpha.announced)
+    ether.run(60)
+    assert (len(alpha.announced), alpha.held) == (acquired, set()), "nobody is told that the address is here"
+    alpha.refused = None
+    ether.run(40)
+    assert alpha.held == {"web"}
+
+
+def test_an_advert_or_two_that_cannot_be_sent_change_nothing() -> None:
+    ether, alpha, beta = pair()
+    alpha.refused = "No buffer space available"
+    ether.run(2.5)
+    alpha.refused = None
+    ether.run(10)
+    assert (alpha.held, beta.held) == ({"web"}, set())
+    assert alpha.node.members["web"].changes == 2
+
+
+def test_what_could_not_be_sent_long_ago_counts_for_nothing() -> None:
+    ether, alpha, beta = pair()
+    alpha.refused = "No buffer space available"
+    ether.run(1.5)
+    alpha.node.drain(["web"], ether.now)
+    alpha.node.stop(ether.now)
+    alpha.refused = None
+    alpha.node.start(ether.now)
+    ether.run(60)
+    assert beta.held == {"web"}
+    alpha.refused = "No buffer space available"
+    beta.dead = True
+    ether.run(4.5)
+    alpha.refused = None
+    ether.run(10)
+    assert alpha.held == {"web"}
+
+
 def test_a_lost_interface_is_a_fault_and_its_return_an_end_of_it() -> None:
     ether, alpha, beta = pair()
     alpha.node.attach("web", "eth0 is down", ether.now)

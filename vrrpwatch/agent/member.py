@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from vrrpwatch.agent.config.routers import CarpRouter, Router
 from vrrpwatch.agent.ports import Attachment, RouterState, Verdict
@@ -17,6 +18,13 @@ DRAINED_PRIORITY = 1
 DRAINED_DEMOTION = 240
 
 
+class Unheard(NamedTuple):
+    """Since when nothing can be sent, and why."""
+
+    since: Instant
+    why: str
+
+
 @dataclass(slots=True)
 class Member:
     """``attachment`` is ``None`` while there is no interface to run on, for the reason ``detached``.
@@ -24,7 +32,8 @@ class Member:
     ``held_back`` is why it must not run although it could; ``wants`` is whether it has given its master up and waits
     for the rest of its sync group; ``heard_at`` when that master was heard last, ``resigned`` whether it said goodbye;
     ``announce`` yields the instants of its next announcements while it is master, since its ``takeover``, a number that
-    no other has.
+    no other has.  ``unheard`` is since when no advertisement of it can be sent, and why; ``silenced`` until when it
+    takes no part because of that.
     """
 
     config: Router
@@ -37,6 +46,8 @@ class Member:
     wants: bool = False
     others_fault: str | None = None
     held_back: str | None = None
+    unheard: Unheard | None = None
+    silenced: Instant | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     unknown: frozenset[str] = frozenset()
     master: IPAddress | None = None
@@ -65,6 +76,8 @@ class Member:
     def own_faults(self) -> tuple[str, ...]:
         """Why it cannot run, as far as it is about itself."""
         held_back = [self.held_back] if self.held_back is not None else []
+        if self.silenced is not None and self.unheard is not None:
+            held_back.append(f"no advertisement can be sent: {self.unheard.why}")
         found = held_back if self.attachment is not None else [self.detached]
         found += faults(self.config.track, self.verdicts)
         found += (f"{name}: nothing is known of it yet" for name in sorted(self.unknown))
@@ -91,7 +104,8 @@ class Member:
 
     @property
     def due(self) -> Instant | None:
-        return None if self.state is None else deadline(self.state)
+        own = None if self.state is None else deadline(self.state)
+        return self.silenced if own is None else own
 
     @property
     def interval(self) -> Seconds:
@@ -99,6 +113,13 @@ class Member:
         if isinstance(self.state, Backup):
             return self.state.master_interval
         return 0.0 if self.state is None else self.state.settings.interval
+
+    def mute(self, now: Instant) -> bool:
+        """Whether it has sent nothing for so long that every backup has given it up."""
+        if self.unheard is None or self.state is None:
+            return False
+        settings = self.state.settings
+        return now - self.unheard.since > nanoseconds(settings.down(settings.interval))
 
     @property
     def rank(self) -> int:

@@ -10,7 +10,7 @@ from vrrpwatch.agent.announcing import announcements
 from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.config.routers import CarpRouter
 from vrrpwatch.agent.handing.relief import Relief
-from vrrpwatch.agent.member import Member, heeded
+from vrrpwatch.agent.member import Member, Unheard, heeded
 from vrrpwatch.agent.ports import Attachment, Change, Handover, Heard, Holdings, RouterState, Verdict, Wire
 from vrrpwatch.core.machine.step import stalled, step
 from vrrpwatch.core.machine.values import (
@@ -35,9 +35,11 @@ from vrrpwatch.core.machine.values import (
     TakeOver,
     TimerFired,
 )
-from vrrpwatch.core.model import Instant
+from vrrpwatch.core.model import Instant, nanoseconds
 
 _FIRED = TimerFired()
+# A firewall, or addresses that no frame has room for: what keeps adverts from being sent may last.
+_SILENCE = nanoseconds(30.0)
 
 
 class Node:
@@ -83,6 +85,7 @@ class Node:
             if member.state is not None:
                 self._feed(member, InterfaceDown(), now, f"{attachment.interface} has changed")
             member.attachment = attachment
+            member.unheard = member.silenced = None
             member.state = Initialize(member.config.settings(attachment.source))
             self._reweigh(member, now)
         # Not all: an interface that goes takes hundreds along, each of which comes by here.
@@ -167,6 +170,7 @@ class Node:
             due = member.due
             if due is not None and due <= now:
                 self._fire(member, now)
+                self._silence(member, now)
             self._arm(member)
         while self._announcements and self._announcements[0][0] <= now:
             _, takeover, name = heapq.heappop(self._announcements)
@@ -276,6 +280,16 @@ class Node:
             return
         self._feed(member, _FIRED, now, member.reason(now))
 
+    def _silence(self, member: Member, now: Instant) -> None:
+        """A master whom nobody can hear lets go, and tries again after a while."""
+        if isinstance(member.state, Master) and member.mute(now):
+            member.silenced = now + _SILENCE
+        elif member.silenced is not None and member.silenced <= now:
+            member.silenced = None
+        else:
+            return
+        self._settle(now, [member, *self._others(member)])
+
     def _feed(self, member: Member, event: Input, now: Instant, why: str) -> None:
         """One step of one router, its effects, and what follows from it for the routers that go with it."""
         if member.state is None:
@@ -285,7 +299,10 @@ class Node:
         after = member.state
         lingers = self._relief.lingers(member, event)
         for effect in effects:
-            self._perform(member, effect, lingers)
+            if isinstance(effect, AcquireAddresses) and member.mute(now):
+                # Others have them, or will in a moment, since nobody hears this one.
+                break
+            self._perform(member, effect, lingers, now)
         self._arm(member)
         if type(before) is type(after):
             return
@@ -301,6 +318,8 @@ class Node:
         elif isinstance(before, Master):
             member.announce = None
             member.master = None
+            if member.silenced is None:
+                member.unheard = None
         self._touched[member.name] = member
         for other in self._others(member):
             if isinstance(after, Master) and isinstance(other.state, Backup):
@@ -308,11 +327,13 @@ class Node:
             elif isinstance(before, Master) and isinstance(after, Backup) and isinstance(other.state, Master):
                 self._feed(other, StandBack(), now, f"{member.name} yielded")
 
-    def _perform(self, member: Member, effect: Effect, lingers: bool) -> None:
+    def _perform(self, member: Member, effect: Effect, lingers: bool, now: Instant) -> None:
         name = member.name
         match effect:
             case Send(advert):
-                self._wire.send(name, advert)
+                why = self._wire.send(name, advert)
+                since = now if member.unheard is None else member.unheard.since
+                member.unheard = None if why is None else Unheard(since, why)
             case AcquireAddresses():
                 self._handover.resume(name)
                 self._holdings.acquire(name)

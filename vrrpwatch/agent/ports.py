@@ -47,7 +47,8 @@ class Wire(Protocol):
 
     def join(self, router: str) -> None: ...
     def leave(self, router: str) -> None: ...
-    def send(self, router: str, advert: Advert) -> None: ...
+    def send(self, router: str, advert: Advert) -> str | None:
+        """Returns why nobody can have heard it, ``None`` where somebody can."""
 
     def announce(self, router: str) -> None:
         """One gratuitous ARP or unsolicited neighbour advertisement for each of the router's addresses."""

@@ -221,23 +221,28 @@ class Sockets:
         if speaker is not None:
             self._stop_listening(speaker)
 
-    def send(self, router: str, advert: Advert) -> None:
+    def send(self, router: str, advert: Advert) -> str | None:
         speaker = self._speakers.get(router)
         if speaker is None:
-            return
+            return "it has no interface"
         lasting = speaker.lasting
         tally = lasting.tally
         made = self._mouths[speaker.mouth].socket
         packets = speaker.composer.compose(advert, self._clocks.wall())
+        refused: str | None = None
+        heard = False
         for packet, address in zip(packets, speaker.addresses, strict=True):
             try:
                 made.sendto(packet, address)
             except OSError as error:
                 tally.unsent += 1
+                refused = error.strerror or str(error)
                 self._fail(router, "advertisement can be sent", error)
             else:
                 tally.sent += 1
+                heard = True
                 lasting.failing.discard("advertisement can be sent")
+        return None if heard else refused
 
     def announce(self, router: str) -> None:
         speaker = self._speakers.get(router)
