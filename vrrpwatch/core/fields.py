@@ -43,9 +43,11 @@ def _printable(text: str) -> str:
 
 
 def _unique(items: tuple[Item, ...]) -> tuple[Item, ...]:
-    for index, item in enumerate(items):
-        if item in items[:index]:
+    seen: set[Item] = set()
+    for item in items:
+        if item in seen:
             raise ValueError(f"lists {item} twice: keep it once")
+        seen.add(item)
     return items
 
 
