@@ -1,6 +1,7 @@
 """What an agent does when something comes late or breaks: an interface after its start, an error in the middle."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -91,3 +92,15 @@ def test_an_agent_that_fails_lets_go(lab: Lab) -> None:
     assert process.popen.returncode == 3
     assert not agents.holds(broken)
     agents.await_state(other, "master")
+
+
+def test_settings_that_change_while_it_listens_are_read_when_it_has(lab: Lab) -> None:
+    host = lab.host("alpha", 11)
+    process = agents.start(host, agents.router(), agent={"listen": 3, "audit": False})
+    agents.configured(host, agents.router(), agents.router("db", id=52, addresses=["192.0.2.101/24"]))
+    # The shell before it has become the agent by now.
+    os.kill(process.popen.pid, signal.SIGHUP)
+    refused = agents.ask(host, "reload", check=False)
+    assert (refused.returncode, web(host)["adverts"]["sent"]) == (3, 0), "by the socket one is told to come again"
+    agents.await_state(host, "master", name="db", at_most=30)
+    assert "router db: added" in process.log.read_text()

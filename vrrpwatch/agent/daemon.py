@@ -122,6 +122,8 @@ class _Daemon:
             self._admission = Admission(
                 self._routers, self._listen, self._watch_anew, self._told, self._reloading, force=force
             )
+            # Who changes the settings meanwhile need not know that it listens: they are read when it has.
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
             stations = self._routers.stations()
             async with self._reloading:
                 if not await self._listened(stations, force, ended):
@@ -134,7 +136,6 @@ class _Daemon:
             following = asyncio.create_task(self._admission.follow())
             stack.callback(following.cancel)
             stack.push_async_callback(self._unwatch)
-            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
             self._supervisor.ready()
             self._beat()
             await ended.wait()
@@ -308,14 +309,13 @@ class _Daemon:
     async def _heed_signals(self) -> None:
         while self._hung_up:
             self._hung_up = False
-            await self._reload_by_signal()
+            async with self._reloading:
+                await self._reload_by_signal()
 
     async def _reload_by_signal(self) -> None:
         self._supervisor.reloading(time.monotonic_ns() // 1000)
         try:
-            async with self._reloading:
-                lines = await self._read_again()
-            for line in lines:
+            for line in await self._read_again():
                 self._told(Notice(line))
         except RequestError as error:
             for line in (*error.lines, "nothing is changed"):
