@@ -31,9 +31,9 @@ class Member:
 
     ``held_back`` is why it must not run although it could; ``wants`` is whether it has given its master up and waits
     for the rest of its sync group; ``heard_at`` when that master was heard last, ``resigned`` whether it said goodbye;
-    ``announce`` yields the instants of its next announcements while it is master, since its ``takeover``, a number that
-    no other has.  ``unheard`` is since when no advertisement of it can be sent, and why; ``silenced`` until when it
-    takes no part because of that.
+    ``announce`` yields the instants of its next announcements while it is master, and ``takeover`` is a number that no
+    others have; ``reasserted`` is when a rival made it begin with them anew.  ``unheard`` is since when no
+    advertisement of it can be sent, and why; ``silenced`` until when it takes no part because of that.
     """
 
     config: Router
@@ -55,6 +55,7 @@ class Member:
     resigned: bool = False
     announce: Iterator[Instant] | None = None
     takeover: int = 0
+    reasserted: Instant = 0
     armed: Instant | None = None
     was: RouterState = "stop"
     why: str = ""

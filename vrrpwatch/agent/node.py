@@ -35,9 +35,11 @@ from vrrpwatch.core.machine.values import (
     TakeOver,
     TimerFired,
 )
-from vrrpwatch.core.model import Instant, nanoseconds
+from vrrpwatch.core.model import Instant, Seconds, nanoseconds
 
 _FIRED = TimerFired()
+# A rival that goes on is not answered by more announcements than one burst in this time.
+REASSERTED: Seconds = 5.0
 # A firewall, or addresses that no frame has room for: what keeps adverts from being sent may last.
 _SILENCE = nanoseconds(30.0)
 
@@ -124,6 +126,8 @@ class Node:
             self._relief.foresee(member, heard, now)
         elif isinstance(after, Backup):
             self._relief.resigned(member)
+        elif isinstance(before, Master) and heard.source != before.settings.address:
+            self._reassert(member, now)
         self._flush(now)
 
     def judge(self, verdict: Verdict, now: Instant) -> None:
@@ -311,10 +315,7 @@ class Node:
             self._relief.relieve(member, now)
             member.wants = False
             member.master = after.settings.address
-            self._takeovers += 1
-            member.takeover = self._takeovers
-            member.announce = announcements(member.config.announce, now)
-            self._announce_next(member)
+            self._announce_from(member, now)
         elif isinstance(before, Master):
             member.announce = None
             member.master = None
@@ -389,6 +390,21 @@ class Node:
         if due is not None and (member.armed is None or due < member.armed):
             member.armed = due
             heapq.heappush(self._timers, (due, member.name))
+
+    def _reassert(self, member: Member, now: Instant) -> None:
+        """A rival of this master has told the network where the addresses are, or its part while there were two."""
+        for one in (member, *self._others(member)):
+            if isinstance(one.state, Master) and now >= one.reasserted + nanoseconds(REASSERTED):
+                one.reasserted = now
+                self._wire.announce(one.name)
+                self._announce_from(one, now)
+
+    def _announce_from(self, member: Member, now: Instant) -> None:
+        """Begins its announcements, after the first, and ends what is left of earlier ones."""
+        self._takeovers += 1
+        member.takeover = self._takeovers
+        member.announce = announcements(member.config.announce, now)
+        self._announce_next(member)
 
     def _announce_next(self, member: Member) -> None:
         at = None if member.announce is None else next(member.announce, None)
