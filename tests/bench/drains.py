@@ -9,6 +9,7 @@ import sys
 import time
 
 from tests.lab import agents
+from tests.lab.asker import HANGING
 from tests.lab.balancing import Balanced
 from tests.lab.network import Lab, missing
 from tests.lab.waiting import wait_until
@@ -52,6 +53,7 @@ def _rounds(lab: Balanced, rounds: int, rate: int, handover: str) -> int:
     seen = asking.seen()
     for command, failed in lost.items():
         print(f"{command:8} {rounds} times: {asked[command]:,} requests, {failed} failed")
+    print(f"answers that took more than {HANGING:g} s: {sum(trouble['hung'] for trouble in seen['troubles'])}")
     print(f"slowest answer {1e3 * seen['slowest']:.0f} ms; last failures: {'; '.join(seen['failures'][-5:]) or 'none'}")
     return int(lost["drain"] > 0)
 
