@@ -4,12 +4,10 @@ Two agents and a keepalived on one segment; each test finds the first agent mast
 """
 
 import contextlib
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,106 +15,19 @@ from typing import Any
 import pytest
 
 from tests.lab import agents
-from tests.lab.daemons import Instance, keepalived
+from tests.lab.faults import BEST, BOUND, GROUPS, INTERVAL, NUMBERS, OTHER, Stage, last, left, macvlan, routed, staged
 from tests.lab.network import Host, Lab, Process, missing, run
 from tests.lab.waiting import wait_until
 from tests.lab.watching import COMMAND
-from tests.lab.witness import Span, Witness
 
 _WHY = missing("keepalived")
 pytestmark = pytest.mark.skipif(_WHY is not None and "VRRPWATCH_CI" not in os.environ, reason=_WHY or "")
-
-INTERVAL = 0.2
-BEST, OTHER = 200, 100
-# RFC 9568 §6.1 at priority 100: 3 x 0.2 s + (256 - 100)/256 x 0.2 s, and the Skew_Time once more.
-BOUND = 0.721875 + 0.121875
-NUMBERS = {"best": 11, "other": 12, "keepalived": 13}
-# By VRID, the address and who takes it over.
-GROUPS = {51: ("192.0.2.100", "other"), 52: ("192.0.2.101", "other"), 53: ("192.0.2.102", "keepalived")}
-
-# What the first group's master has beside the address.
-ROUTED = {
-    "routes": [{"to": "198.51.100.0/24", "via": "192.0.2.254", "table": 1000}],
-    "rules": [{"from": "198.51.100.0/24", "table": 1000, "priority": 99}],
-}
-
-
-@dataclass(slots=True)
-class Stage:
-    """The hosts, and what runs there."""
-
-    lab: Lab
-    witness: Witness
-    best: Host
-    other: Host
-
-    @property
-    def agent(self) -> Process:
-        return _last(self.best)
-
-    def start(self, host: Host, *more: dict[str, Any], **tables: Any) -> Process:
-        """An agent: the better one of all groups, or the backup of those that keepalived does not have."""
-        return agents.start(host, *self.routers(host), *more, **tables)
-
-    def routers(self, host: Host) -> list[dict[str, Any]]:
-        better = host is self.best
-        made = [
-            agents.router(f"r{vrid}", id=vrid, priority=BEST if better else OTHER, interval=INTERVAL, vmac=vrid == 52)
-            | {"addresses": [f"{address}/24"]}
-            for vrid, (address, backup) in GROUPS.items()
-            if better or backup == "other"
-        ]
-        made[0] |= ROUTED
-        return made
-
-    def log(self) -> str:
-        """What the better agent has said."""
-        return self.agent.log.read_text()
-
-    def until_said(self, text: str, at_most: float = 10) -> None:
-        wait_until(lambda: text in self.log(), at_most=at_most, what=text, seen=self.log)
-
-    def doubles(self) -> list[tuple[int, Span]]:
-        """Where two were master for longer than the protocol lets them."""
-        return [
-            (vrid, span)
-            for vrid, (address, _) in GROUPS.items()
-            for span in self.witness.doubles(vrid, address, INTERVAL)
-            if span.length > BOUND
-        ]
-
-    def until(self, *, best: bool) -> None:
-        """Waits until the first host has everything, and nobody else does, or until the others have it."""
-        for address, backup in GROUPS.values():
-            self.witness.until_masters(address, "best" if best else backup)
-
-    def until_more(self, name: str, count: int, vrid: int = 51) -> None:
-        """Waits for so many more adverts of a host."""
-        self.witness.until_more(f"192.0.2.{NUMBERS[name]}", vrid, count)
-
-
-def _last(host: Host) -> Process:
-    return next(one for one in reversed(host.processes) if one.name.startswith("vrrpwatch"))
 
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Stage]:
     with Lab() as lab:
-        lab.bridge("lan")
-        hosts = {name: lab.host(name, number) for name, number in NUMBERS.items()}
-        witness = Witness(lab, hosts, {name: f"192.0.2.{number}" for name, number in NUMBERS.items()})
-        stage = Stage(lab, witness, hosts["best"], hosts["other"])
-        stage.start(stage.best)
-        stage.start(stage.other)
-        mine = ((vrid, address) for vrid, (address, backup) in GROUPS.items() if backup == "keepalived")
-        keepalived(
-            hosts["keepalived"],
-            *(
-                Instance(vrid=vrid, priority=OTHER, addresses=(f"{address}/24",), version=3, interval=INTERVAL)
-                for vrid, address in mine
-            ),
-        )
-        yield stage
+        yield staged(lab)
 
 
 @pytest.fixture
@@ -125,9 +36,9 @@ def stage(made: Stage) -> Iterator[Stage]:
     made.until(best=True)
     yield made
     made.until(best=True)
-    assert made.doubles() == []
+    assert [span for span in made.doubles() if span.length > BOUND] == []
     for host in (made.best, made.other):
-        assert "Traceback" not in _last(host).log.read_text()
+        assert "Traceback" not in last(host).log.read_text()
 
 
 def test_a_master_that_stood_still_lets_go_first_and_answers_nobody(stage: Stage) -> None:
@@ -146,9 +57,9 @@ def test_a_master_that_stood_still_lets_go_first_and_answers_nobody(stage: Stage
 
 def test_a_backup_that_stood_still_takes_nothing_over(stage: Stage) -> None:
     before = {vrid: len(stage.witness.adverts(vrid, "other")) for vrid in GROUPS}
-    os.kill(_last(stage.other).popen.pid, signal.SIGSTOP)
+    os.kill(last(stage.other).popen.pid, signal.SIGSTOP)
     stage.until_more("best", 25)
-    os.kill(_last(stage.other).popen.pid, signal.SIGCONT)
+    os.kill(last(stage.other).popen.pid, signal.SIGCONT)
     stage.until_more("best", 6)
     assert {vrid: len(stage.witness.adverts(vrid, "other")) for vrid in GROUPS} == before
 
@@ -174,14 +85,14 @@ def test_a_late_backup_of_many_groups_reads_all_that_came_before_it_judges(stage
         stage.witness.until_more("192.0.2.21", 159, 7)
     assert "192.0.2.22" not in stage.witness.recording.sources()
     for host in hosts:
-        _last(host).stop()
+        last(host).stop()
 
 
 def test_a_killed_agent_leaves_nothing_and_starts_anew(stage: Stage) -> None:
     os.kill(stage.agent.popen.pid, signal.SIGKILL)
     for address, _ in GROUPS.values():
         wait_until(lambda address=address: not stage.witness.has("best", address), at_most=10, what="the janitor")  # type: ignore[misc]
-    wait_until(lambda: _left(stage.best) == [], at_most=10, what="nothing left", seen=lambda: str(_left(stage.best)))
+    wait_until(lambda: left(stage.best) == [], at_most=10, what="nothing left", seen=lambda: str(left(stage.best)))
     stage.until(best=False)
     stage.start(stage.best)
 
@@ -196,7 +107,7 @@ def test_where_all_of_an_agent_is_killed_the_next_one_clears_up(stage: Stage) ->
     assert "192.0.2.100/24 on eth0 was left by an agent that died: removed" in stage.log()[before:]
     stage.until(best=True)
     stage.agent.stop()
-    assert (stage.agent.popen.returncode, _left(stage.best)) == (0, [])
+    assert (stage.agent.popen.returncode, left(stage.best)) == (0, [])
     stage.start(stage.best)
 
 
@@ -247,23 +158,27 @@ def test_what_is_removed_by_hand_is_put_back(stage: Stage) -> None:
     )
     host.ip("route", "flush", "table", "1000")
     host.ip("rule", "del", "priority", "99")
-    wait_until(lambda: _routed(host) == (1, 1), at_most=10, what="route and rule", seen=lambda: str(_routed(host)))
+    wait_until(lambda: routed(host) == (1, 1), at_most=10, what="route and rule", seen=lambda: str(routed(host)))
     for command in (("link", "del"), ("link", "set", "down")):
-        before = _macvlan(host)
+        before = macvlan(host)
         assert before is not None
         host.ip(*command[:2], before[0], *command[2:])
-        wait_until(lambda before=before: _macvlan(host) not in (None, before), at_most=10, what="another macvlan")  # type: ignore[misc]
+        wait_until(lambda before=before: macvlan(host) not in (None, before), at_most=10, what="another macvlan")  # type: ignore[misc]
         stage.until(best=True)
     assert stage.log().count("by somebody else: it is put back") >= 3
 
 
 def test_a_partition_makes_two_masters_and_its_end_one(stage: Stage) -> None:
-    for hook in ("input", "output"):
-        stage.best.filter(hook, hook, "ip protocol vrrp drop")
+    stage.part()
     for address, backup in GROUPS.values():
         stage.witness.until_masters(address, "best", backup)
-    for hook in ("input", "output"):
-        stage.best.unfilter(hook)
+    for vrid, (address, backup) in GROUPS.items():
+        stage.until_more(backup, 3, vrid)
+        # The witness sees what it is there to see.
+        [double] = stage.witness.doubles(vrid, address, INTERVAL)
+        assert double.length > INTERVAL
+    stage.heal()
+    stage.until(best=True)
 
 
 def test_broken_settings_change_nothing_and_the_last_ones_count(stage: Stage) -> None:
@@ -324,7 +239,7 @@ def test_full_disks_hanging_hooks_and_trackers_and_pipes_that_nobody_reads(stage
         assert "agent.json: cannot be written (No space left on device)" in stage.log()
         stage.agent.popen.terminate()
         assert stage.agent.popen.wait(timeout=20) == 0
-        assert _left(host) == []
+        assert left(host) == []
     finally:
         run("umount", "--lazy", str(place))
     stage.start(host)
@@ -361,7 +276,7 @@ def test_children_that_are_killed_come_back(stage: Stage) -> None:
         )
     assert stage.witness.held("best", "192.0.2.100", 0) == held
     stage.agent.stop()
-    assert _left(stage.best) == []
+    assert left(stage.best) == []
     stage.start(stage.best)
 
 
@@ -372,29 +287,3 @@ def _child(process: Process, module: str) -> int | None:
             if module in Path(f"/proc/{pid}/cmdline").read_text():
                 return pid
     return None
-
-
-def _left(host: Host) -> list[str]:
-    """What is on a host that only an agent puts there."""
-    found = [address for address, _ in GROUPS.values() if agents.holds(host, address)]
-    macvlan = _macvlan(host)
-    found += [] if macvlan is None else [macvlan[0]]
-    found += [f"{count} routes or rules" for count in _routed(host) if count]
-    changed = {"arp_ignore": "1", "arp_announce": "2", "promote_secondaries": "1"}
-    conf = "net.ipv4.conf.eth0"
-    for key, value in changed.items():
-        if host.do("sysctl", "-n", f"{conf}.{key}").strip() == value:
-            found.append(key)
-    return found
-
-
-def _routed(host: Host) -> tuple[int, int]:
-    """How many routes and rules of the agent's there are."""
-    routes = host.do("ip", "route", "show", "table", "all", "proto", "112").splitlines()
-    return len(routes), sum("1000" in line for line in host.do("ip", "rule").splitlines())
-
-
-def _macvlan(host: Host) -> tuple[str, int] | None:
-    """The name and number of the second group's macvlan."""
-    made = json.loads(host.do("ip", "-json", "link", "show"))
-    return next(((link["ifname"], link["ifindex"]) for link in made if link["ifname"].startswith("vw-52")), None)

@@ -92,8 +92,8 @@ class Witness:
             seen=lambda: f"it is on {self.masters(address)}: {self._said()}",
         )
 
-    def doubles(self, vrid: int, address: str, interval: float) -> list[Span]:
-        """When two hosts had the address and advertised it."""
+    def doubles(self, vrid: int, address: str, interval: float, since: float = 0) -> list[Span]:
+        """When two hosts had the address and advertised it, from ``since`` on."""
         now = time.time()
         mastery = {
             name: list(_both(_spoken(self.adverts(vrid, name), interval), self.held(name, address, now)))
@@ -104,7 +104,7 @@ class Witness:
             span
             for index, name in enumerate(names)
             for other in names[index + 1 :]
-            for span in _both(mastery[name], mastery[other])
+            for span in _both(_both(mastery[name], mastery[other]), [Span(since, now)])
         ]
 
     def holes(self, address: str, since: float) -> list[Span]:
