@@ -104,8 +104,8 @@ def test_a_drained_router_stays_drained_when_its_settings_change() -> None:
     ether, alpha, beta = pair()
     alpha.node.drain(["web"], ether.now)
     ether.run(10)
-    changed = settings(router("web", 150, announce={"repeat": 2}), router("new", 150, interface="eth1"))
-    _, fresh = alpha.node.replace(changed, ether.now)
+    changed = settings(router("web", 150, interval=2.0), router("new", 150, interface="eth1"))
+    fresh = alpha.node.replace(changed, ether.now).fresh
     alpha.up()
     alpha.node.start(ether.now, fresh)
     ether.run(10)
@@ -305,7 +305,8 @@ def test_what_a_reload_does_not_change_runs_on() -> None:
     ether.run(10)
     assert alone.held == {"one", "two"}
     said = len(alone.said)
-    gone, fresh = alone.node.replace(settings(one, two | {"priority": 120}, router("three", id=3)), ether.now)
+    again = two | {"interval": 2.0}
+    gone, fresh, _ = alone.node.replace(settings(one, again, router("three", id=3)), ether.now)
     assert (set(gone), set(fresh)) == ({"two"}, {"two", "three"})
     assert (alone.held, len(alone.said)) == ({"one"}, said + 1), "only the changed one resigned"
     alone.up("two", "three")
@@ -349,3 +350,30 @@ def test_the_timers_do_not_pile_up() -> None:
     ether, _, beta = pair()
     ether.run(600)
     assert len(beta.node._timers) <= 2
+
+
+def test_a_running_router_takes_another_priority_on_without_resigning() -> None:
+    ether, alpha, beta = pair()
+    said = len(alpha.said)
+    check = {"name": "check", "type": "tcp", "host": "127.0.0.1", "port": 80}
+    track = [{"name": "check", "weight": -60}]
+    replaced = alpha.node.replace(settings(router("web", 140, track=track), tracker=[check]), ether.now)
+    assert (replaced.gone, replaced.fresh, set(replaced.adjusted)) == (frozenset(), frozenset(), {"web"})
+    ether.run(2)
+    assert (alpha.states(), alpha.held) == ({"web": "master"}, {"web"})
+    assert {advert for _, _, advert in alpha.said[said:]} == {VrrpAdvert(140, 1.0)}, "nothing is known of check yet"
+    alpha.judged("check", good=False)
+    ether.run(5)
+    assert (alpha.node.members["web"].rank, beta.held) == (80, {"web"})
+
+
+def test_a_sync_group_with_an_owner_begins_as_one() -> None:
+    ether = Ether()
+    alpha = ether.station(
+        settings(
+            router("in", 255),
+            router("out", 150, interface="eth1"),
+            sync=[{"name": "both", "routers": ["in", "out"]}],
+        )
+    ).start()
+    assert alpha.states() == {"in": "master", "out": "master"}

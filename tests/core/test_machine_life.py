@@ -243,3 +243,12 @@ def test_a_backup_that_stands_back_gives_its_master_its_whole_time_again(setting
     assert (router.done, router.role) == ((), "Backup")
     assert router.due == pytest.approx(2.0 + settings.down(settings.interval))
     assert Router(Initialize(settings)).told(StandBack(), 1.0).role == "Initialize"
+
+
+def test_a_flood_of_worse_adverts_is_answered_a_hundred_times_a_second_at_most() -> None:
+    router = Router.master(V3)
+    assert router.due is not None
+    at = router.due - 0.9
+    answers = [bool(router.hears(OTHER, WORSE[V3], at + number * 0.001).done) for number in range(100)]
+    assert sum(answers) == 10
+    assert answers[:11] == [True] + 9 * [False] + [True]

@@ -1,6 +1,7 @@
 """When a master tells the network again where its addresses are: a burst, another one later, and then now and then."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Callable, Iterator
 from itertools import count
 
 from vrrpwatch.agent.config.routers import Announcing
@@ -28,3 +29,43 @@ def announcements(config: Announcing, since: Instant) -> Iterator[Instant]:
     if config.refresh:
         refresh = nanoseconds(config.refresh)
         yield from (since + number * refresh for number in count(1) if since + number * refresh > last)
+
+
+class Announcements:
+    """What all routers of a host have yet to announce; ``announce`` is called with a router's name at each instant."""
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        self._numbers = count()
+        # What is left of each router's, and its number, which older entries of the agenda do not have.
+        self._left: dict[str, tuple[int, Iterator[Instant]]] = {}
+        self._agenda: list[tuple[Instant, int, str]] = []
+
+    @property
+    def deadline(self) -> Instant | None:
+        """When :meth:`wake` wants to be called next."""
+        return self._agenda[0][0] if self._agenda else None
+
+    def begin(self, router: str, config: Announcing, now: Instant) -> None:
+        """The router has just announced for the first time; what was left of its earlier ones is no more."""
+        number = next(self._numbers)
+        self._left[router] = number, announcements(config, now)
+        self._next(router)
+
+    def end(self, router: str) -> None:
+        """It is master no more."""
+        self._left.pop(router, None)
+
+    def wake(self, now: Instant) -> None:
+        """Announces whatever is due."""
+        while self._agenda and self._agenda[0][0] <= now:
+            _, number, router = heapq.heappop(self._agenda)
+            if self._left.get(router, (None,))[0] == number:
+                self._announce(router)
+                self._next(router)
+
+    def _next(self, router: str) -> None:
+        number, left = self._left[router]
+        at = next(left, None)
+        if at is not None:
+            heapq.heappush(self._agenda, (at, number, router))

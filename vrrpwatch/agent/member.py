@@ -1,10 +1,10 @@
 """One virtual router as the agent runs it: its state, what keeps it from running, and what it has been through."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from vrrpwatch.agent.config.routers import CarpRouter, Router
+from vrrpwatch.agent.config.routers import CarpRouter, Router, Tracked
 from vrrpwatch.agent.ports import Attachment, RouterState, Verdict
 from vrrpwatch.agent.tracking.weights import demotion, faults, priority
 from vrrpwatch.core.machine.settings import LATE, CarpSettings, VrrpSettings
@@ -31,9 +31,8 @@ class Member:
 
     ``held_back`` is why it must not run although it could; ``wants`` is whether it has given its master up and waits
     for the rest of its sync group; ``heard_at`` when that master was heard last, ``resigned`` whether it said goodbye;
-    ``announce`` yields the instants of its next announcements while it is master, and ``takeover`` is a number that no
-    others have; ``reasserted`` is when a rival made it begin with them anew.  ``unheard`` is since when no
-    advertisement of it can be sent, and why; ``silenced`` until when it takes no part because of that.
+    ``reasserted`` is when a rival made it announce its addresses anew.  ``unheard`` is since when no advertisement of
+    it can be sent, and why; ``silenced`` until when it takes no part because of that.
     """
 
     config: Router
@@ -53,8 +52,6 @@ class Member:
     master: IPAddress | None = None
     heard_at: Instant = 0
     resigned: bool = False
-    announce: Iterator[Instant] | None = None
-    takeover: int = 0
     reasserted: Instant = 0
     armed: Instant | None = None
     was: RouterState = "stop"
@@ -70,9 +67,21 @@ class Member:
         alive = now - self.heard_at < nanoseconds(LATE * self.interval)
         return f"it outranks {self.master}" if alive else f"{self.master} was silent"
 
+    def adjust(self, config: Router, verdicts: Mapping[str, Verdict]) -> None:
+        """Takes on other settings while it runs; new trackers are heeded once something is known of them."""
+        self.config = config
+        self.verdicts = heeded(config, verdicts)
+        self.unknown &= {one.name for one in config.track}
+        if self.state is not None:
+            self.state = replace(self.state, settings=config.settings(self.state.settings.address))
+
     @property
     def name(self) -> str:
         return self.config.name
+
+    @property
+    def _heeds(self) -> tuple[Tracked, ...]:
+        return tuple(one for one in self.config.track if one.name in self.verdicts or one.name in self.unknown)
 
     def own_faults(self) -> tuple[str, ...]:
         """Why it cannot run, as far as it is about itself."""
@@ -135,9 +144,9 @@ class Member:
     def wished(self) -> int:
         """The priority, or CARP's demotion, that trackers and draining leave it."""
         if isinstance(self.config, CarpRouter):
-            lost = demotion(self.config.track, self.verdicts)
+            lost = demotion(self._heeds, self.verdicts)
             return max(lost, DRAINED_DEMOTION) if self.drained else lost
-        return DRAINED_PRIORITY if self.drained else priority(self.config.priority, self.config.track, self.verdicts)
+        return DRAINED_PRIORITY if self.drained else priority(self.config.priority, self._heeds, self.verdicts)
 
 
 def heeded(config: Router, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:

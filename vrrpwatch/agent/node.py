@@ -6,12 +6,14 @@ Instants are nanoseconds on the caller's clock, which must never step back.
 import heapq
 from collections.abc import Callable, Collection, Iterable
 
-from vrrpwatch.agent.announcing import announcements
+from vrrpwatch.agent.announcing import Announcements
 from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.config.routers import CarpRouter
 from vrrpwatch.agent.handing.relief import Relief
 from vrrpwatch.agent.member import Member, Unheard, heeded
 from vrrpwatch.agent.ports import Attachment, Change, Handover, Heard, Holdings, RouterState, Verdict, Wire
+from vrrpwatch.agent.replacing import Replaced, compared
+from vrrpwatch.agent.syncs import Syncs
 from vrrpwatch.core.machine.step import stalled, step
 from vrrpwatch.core.machine.values import (
     AcquireAddresses,
@@ -63,13 +65,10 @@ class Node:
         self.members: dict[str, Member] = {}
         # (instant, name): the earliest at which a router wants to be woken; older entries of a router are skipped.
         self._timers: list[tuple[Instant, str]] = []
-        self._announcements: list[tuple[Instant, int, str]] = []
-        self._takeovers = 0
+        self._announcements = Announcements(wire.announce)
         # Whose state may have changed: people are told when all that goes together has been done.
         self._touched: dict[str, Member] = {}
-        self._syncs: dict[str, tuple[str, ...]] = {}
-        self._sync_of: dict[str, str] = {}
-        self._sync_was: dict[str, RouterState] = {}
+        self._syncs = Syncs(self.members)
         self._adopt(settings, now)
 
     # What the host tells.
@@ -91,7 +90,7 @@ class Node:
             member.state = Initialize(member.config.settings(attachment.source))
             self._reweigh(member, now)
         # Not all: an interface that goes takes hundreds along, each of which comes by here.
-        self._settle(now, [member, *self._others(member)])
+        self._settle(now, [member, *self._syncs.others(member)])
 
     def start(self, now: Instant, routers: Iterable[str] | None = None) -> None:
         """The routers (all, unless it is said which) may run, as soon as nothing is wrong with them."""
@@ -159,7 +158,7 @@ class Node:
     def deadline(self) -> Instant | None:
         """When :meth:`wake` wants to be called next."""
         first = self._timers[0][0] if self._timers else None
-        second = self._announcements[0][0] if self._announcements else None
+        second = self._announcements.deadline
         return first if second is None else second if first is None else min(first, second)
 
     def wake(self, now: Instant) -> None:
@@ -176,9 +175,7 @@ class Node:
                 self._fire(member, now)
                 self._silence(member, now)
             self._arm(member)
-        while self._announcements and self._announcements[0][0] <= now:
-            _, takeover, name = heapq.heappop(self._announcements)
-            self._announce_again(name, takeover)
+        self._announcements.wake(now)
         self._flush(now)
 
     # What people ask for.
@@ -188,14 +185,14 @@ class Node:
 
         An owner's priority cannot be lowered: it resigns.
         """
-        for member in self._with_companions(routers):
+        for member in self._syncs.whole(routers):
             member.drained = True
             self._reweigh(member, now)
         self._settle(now)
 
     def undrain(self, routers: Iterable[str], now: Instant) -> None:
         """Takes that back."""
-        for member in self._with_companions(routers):
+        for member in self._syncs.whole(routers):
             member.drained = False
             self._reweigh(member, now)
         self._settle(now)
@@ -213,14 +210,14 @@ class Node:
             self._end(member, now, "the agent stops")
         self._flush(now)
 
-    def replace(self, settings: AgentSettings, now: Instant) -> tuple[frozenset[str], frozenset[str]]:
-        """Takes new settings on; returns the routers that are gone or changed, and those that are new or changed.
+    def replace(self, settings: AgentSettings, now: Instant) -> Replaced:
+        """Takes new settings on.
 
-        Routers that are as they were run on untouched.  The others are ended, and the new ones wait for :meth:`attach`
-        and for :meth:`start`.
+        Routers run on that are as they were, or differ in what a running router can take on.  The others are ended,
+        and the new ones wait for :meth:`attach` and for :meth:`start`.
         """
         wanted = {router.name: router for router in settings.router}
-        gone = frozenset(name for name, member in self.members.items() if wanted.get(name) != member.config)
+        gone, adjusted = compared({name: member.config for name, member in self.members.items()}, wanted)
         for name in gone:
             self._end(self.members[name], now, "its settings have changed" if name in wanted else "it is removed")
         self._flush(now)
@@ -231,16 +228,15 @@ class Node:
         for name in drained & fresh:
             # Whoever has changed its settings has not asked to have it back.
             self.members[name].drained = True
+        for name in adjusted:
+            self.members[name].adjust(wanted[name], self._verdicts)
+            self._reweigh(self.members[name], now)
         self._settle(now)
-        return gone, fresh
+        return Replaced(gone, fresh, adjusted)
 
     def sync_state(self, sync: str) -> RouterState:
         """The state of a sync group: that of all its routers, or backup while they differ."""
-        roles = {self.members[name].role for name in self._syncs[sync]}
-        for state in ("fault", "stop"):
-            if state in roles:
-                return state
-        return "master" if roles == {"master"} else "backup"
+        return self._syncs.state(sync)
 
     # How it works.
 
@@ -255,24 +251,11 @@ class Node:
                 member.unknown = frozenset(one.name for one in router.track) - member.verdicts.keys()
                 self.members[router.name] = member
                 fresh.append(router.name)
-        self._syncs = {sync.name: sync.routers for sync in settings.sync}
-        self._sync_of = {name: sync for sync, names in self._syncs.items() for name in names}
-        self._sync_was = {sync: self._sync_was.get(sync, "stop") for sync in self._syncs}
+        self._syncs.adopt(settings)
         return frozenset(fresh)
 
-    def _others(self, member: Member) -> list[Member]:
-        """The rest of its sync group."""
-        names = self._syncs.get(self._sync_of.get(member.name, ""), ())
-        return [self.members[name] for name in names if name != member.name]
-
-    def _with_companions(self, routers: Iterable[str]) -> list[Member]:
-        wanted = dict.fromkeys(routers)
-        for name in list(wanted):
-            wanted.update(dict.fromkeys(self._syncs.get(self._sync_of.get(name, ""), ())))
-        return [self.members[name] for name in wanted]
-
     def _fire(self, member: Member, now: Instant) -> None:
-        others = self._others(member)
+        others = self._syncs.others(member)
         if isinstance(member.state, Backup) and others:
             member.wants = True
             if not all(one.wants or isinstance(one.state, Master) for one in others):
@@ -292,7 +275,7 @@ class Node:
             member.silenced = None
         else:
             return
-        self._settle(now, [member, *self._others(member)])
+        self._settle(now, [member, *self._syncs.others(member)])
 
     def _feed(self, member: Member, event: Input, now: Instant, why: str) -> None:
         """One step of one router, its effects, and what follows from it for the routers that go with it."""
@@ -315,14 +298,14 @@ class Node:
             self._relief.relieve(member, now)
             member.wants = False
             member.master = after.settings.address
-            self._announce_from(member, now)
+            self._announcements.begin(member.name, member.config.announce, now)
         elif isinstance(before, Master):
-            member.announce = None
+            self._announcements.end(member.name)
             member.master = None
             if member.silenced is None:
                 member.unheard = None
         self._touched[member.name] = member
-        for other in self._others(member):
+        for other in self._syncs.others(member):
             if isinstance(after, Master) and isinstance(other.state, Backup):
                 self._feed(other, TakeOver(), now, f"{member.name} took over")
             elif isinstance(before, Master) and isinstance(after, Backup) and isinstance(other.state, Master):
@@ -358,7 +341,7 @@ class Node:
         members = self.members.values() if those is None else those
         faulty = {member.name for member in members if member.own_faults()}
         for member in members:
-            other = next((one.name for one in self._others(member) if one.name in faulty), None)
+            other = next((one.name for one in self._syncs.others(member) if one.name in faulty), None)
             member.others_fault = None if other is None else f"{other} of its sync group cannot run"
         for member in members:
             if member.started and not member.faults() and not self._resigns(member):
@@ -366,6 +349,9 @@ class Node:
             elif member.state is not None and not (isinstance(member.state, Initialize) and not member.state.wanted):
                 self._feed(member, Shutdown(), now, (member.faults() or ("it is drained",))[0])
             self._touched[member.name] = member
+        for member in members:
+            if self._syncs.split(member):
+                self._feed(member, TakeOver(), now, "the rest of its sync group is master")
         self._flush(now)
 
     @staticmethod
@@ -393,30 +379,11 @@ class Node:
 
     def _reassert(self, member: Member, now: Instant) -> None:
         """A rival of this master has told the network where the addresses are, or its part while there were two."""
-        for one in (member, *self._others(member)):
+        for one in (member, *self._syncs.others(member)):
             if isinstance(one.state, Master) and now >= one.reasserted + nanoseconds(REASSERTED):
                 one.reasserted = now
                 self._wire.announce(one.name)
-                self._announce_from(one, now)
-
-    def _announce_from(self, member: Member, now: Instant) -> None:
-        """Begins its announcements, after the first, and ends what is left of earlier ones."""
-        self._takeovers += 1
-        member.takeover = self._takeovers
-        member.announce = announcements(member.config.announce, now)
-        self._announce_next(member)
-
-    def _announce_next(self, member: Member) -> None:
-        at = None if member.announce is None else next(member.announce, None)
-        if at is not None:
-            heapq.heappush(self._announcements, (at, member.takeover, member.name))
-
-    def _announce_again(self, name: str, takeover: int) -> None:
-        member = self.members.get(name)
-        if member is None or member.takeover != takeover or not isinstance(member.state, Master):
-            return
-        self._wire.announce(name)
-        self._announce_next(member)
+                self._announcements.begin(one.name, one.config.announce, now)
 
     def _flush(self, now: Instant) -> None:
         """Tells of every state that has changed, the routers' first."""
@@ -432,13 +399,5 @@ class Node:
                 if role == "fault":
                     member.why = "; ".join(member.faults())
                 self._changed(Change("INSTANCE", member.name, was, role, member.rank, now, member.why))
-        for sync in dict.fromkeys(self._sync_of[name] for name in touched if name in self._sync_of):
-            self._tell_sync(sync, now)
-
-    def _tell_sync(self, sync: str, now: Instant) -> None:
-        state, was = self.sync_state(sync), self._sync_was[sync]
-        if state == was:
-            return
-        self._sync_was[sync] = state
-        whys = dict.fromkeys(self.members[name].why for name in self._syncs[sync] if self.members[name].role == state)
-        self._changed(Change("GROUP", sync, was, state, 0, now, "; ".join(whys)))
+        for change in self._syncs.changes(touched, now):
+            self._changed(change)

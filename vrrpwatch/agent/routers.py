@@ -116,9 +116,9 @@ class Routers:
         return self._handover.lingers(name)
 
     def replace(self, settings: AgentSettings) -> frozenset[str]:
-        """Takes new settings on; returns the routers that are new or changed: attached by now, but not started."""
-        gone, fresh = self.node.replace(settings, self._moment())
-        for name in gone:
+        """Takes new settings on; returns the routers that are new or begin anew: attached by now, but not started."""
+        replaced = self.node.replace(settings, self._moment())
+        for name in replaced.gone:
             self._handover.place(name, None)
             self.sockets.forget(name)
             self._holder.detach(name)
@@ -130,8 +130,8 @@ class Routers:
             self.monitor.close()
             self.monitor, self._watched = monitor, watched
             self._loop.add_reader(self.monitor, self._hear_kernel)
-        self.attach(fresh)
-        return fresh
+        self.attach(replaced.fresh)
+        return replaced.fresh
 
     def stop(self) -> None:
         """Masters resign, and all let go."""

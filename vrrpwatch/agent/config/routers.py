@@ -17,7 +17,7 @@ from vrrpwatch.agent.config.fields import (
     whole,
 )
 from vrrpwatch.core.fields import Address, Addresses, Table, filled, unique
-from vrrpwatch.core.machine.settings import CarpSettings, Settings, VrrpSettings
+from vrrpwatch.core.machine.settings import OWNER_PRIORITY, CarpSettings, Settings, VrrpSettings
 from vrrpwatch.wire.values import Camp, IPAddress
 
 # What fits into one advertisement (RFC 9568 §5.2.5: an 8-bit count); a frame of 1,500 octets holds 92 of IPv6.
@@ -264,6 +264,26 @@ class CarpRouter(_Router):
             start_delay=self.start_delay,
             accept=self.accept,
         )
+
+
+# What a router can take on while it runs.
+_ADJUSTABLE = frozenset(
+    {"priority", "advskew", "preempt", "preempt_delay", "start_delay", "answers", "announce", "track", "notify"}
+)
+
+
+def runs_on(old: "Router", new: "Router") -> bool:
+    """Whether a router of the settings ``old`` can go on with ``new``, neither resigning nor beginning anew."""
+    if old == new:
+        return True
+    if type(old) is not type(new) or _owns(old) != _owns(new):
+        return False
+    names = type(old).model_fields.keys() & _ADJUSTABLE
+    return old.model_copy(update={name: getattr(new, name) for name in names}) == new
+
+
+def _owns(router: "Router") -> bool:
+    return isinstance(router, VrrpRouter) and router.priority == OWNER_PRIORITY
 
 
 def _protocol(value: Any) -> str | None:

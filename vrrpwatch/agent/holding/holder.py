@@ -14,7 +14,7 @@ from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Final
 
-from vrrpwatch.agent.config.routers import Router, VirtualAddress
+from vrrpwatch.agent.config.routers import Router, VirtualAddress, runs_on
 from vrrpwatch.agent.holding import requests, sysctls
 from vrrpwatch.agent.holding.attachments import attachment, fault, is_owner, macvlan_name, router_mac, source
 from vrrpwatch.agent.holding.facts import Address, Link, addresses, link_named
@@ -196,7 +196,9 @@ class Holder:
         link = link_named(self._channel, router.interface)
         indices, missing = self._indices(router)
         kept = self._kept.get(router.name)
-        if kept is not None and (kept.router != router or kept.indices != indices or missing or self._lost(kept)):
+        if kept is not None and (
+            not runs_on(kept.router, router) or kept.indices != indices or missing or self._lost(kept)
+        ):
             self.detach(router.name)
             kept = None
         reason = fault(router, link)

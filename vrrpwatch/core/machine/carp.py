@@ -12,7 +12,7 @@ Where these differ, or leave two equal hosts to chance, this is what holds here:
 
 from vrrpwatch.core.dialect import carp_rank
 from vrrpwatch.core.machine.settings import CarpAdvert, CarpSettings
-from vrrpwatch.core.machine.transitions import accept, advertise, bear_with, resigned, take_over, yield_to
+from vrrpwatch.core.machine.transitions import accept, advertise, answer, bear_with, resigned, take_over, yield_to
 from vrrpwatch.core.machine.values import Announce, Backup, Master, Outcome, Send
 from vrrpwatch.core.model import Instant
 from vrrpwatch.wire.values import IPAddress
@@ -31,7 +31,7 @@ def hear(
         return yield_to(settings, now, advert.interval)
     # Whoever has heard the worse one may look for the addresses there.
     announcement = Announce(settings.addresses)
-    return Outcome(state, (Send(settings.advert), announcement) if settings.answers else (announcement,))
+    return answer(state, now, *((Send(settings.advert), announcement) if settings.answers else (announcement,)))
 
 
 def _as_backup(state: Backup, settings: CarpSettings, advert: CarpAdvert, now: Instant) -> Outcome:

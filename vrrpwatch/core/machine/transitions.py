@@ -16,6 +16,9 @@ from vrrpwatch.core.machine.values import (
 )
 from vrrpwatch.core.model import Instant, Seconds, nanoseconds
 
+# Between two answers of a master to worse adverts: the shortest interval that there is.
+ANSWERS_APART: Seconds = 0.01
+
 
 def listen(settings: Settings, now: Instant, master_interval: Seconds) -> Backup:
     """A backup that gives the master its whole time from now on."""
@@ -52,6 +55,13 @@ def begin(settings: Settings, now: Instant) -> Outcome:
 def advertise(settings: Settings, now: Instant) -> Outcome:
     """A master sends, and starts its interval anew."""
     return Outcome(Master(settings, now + nanoseconds(settings.interval)), (Send(settings.advert),))
+
+
+def answer(state: Master, now: Instant, *effects: Effect) -> Outcome:
+    """A master tells a worse one about itself, but not whoever floods it with adverts each time."""
+    if state.answered_at is not None and now - state.answered_at < nanoseconds(ANSWERS_APART):
+        return Outcome(state)
+    return Outcome(replace(state, answered_at=now), effects)
 
 
 def yield_to(settings: Settings, now: Instant, master_interval: Seconds) -> Outcome:

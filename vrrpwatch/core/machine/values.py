@@ -112,10 +112,11 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Master:
-    """Holds the addresses, and advertises next at ``advertise_at``."""
+    """Holds the addresses, and advertises next at ``advertise_at``; ``answered_at`` is when it answered a worse one."""
 
     settings: Settings
     advertise_at: Instant
+    answered_at: Instant | None = None
 
 
 State = Initialize | Backup | Master

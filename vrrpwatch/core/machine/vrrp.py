@@ -1,7 +1,7 @@
 """What a VRRP router makes of an advertisement: RFC 3768 §6.4.2 and §6.4.3, RFC 9568 §6.4.2 and §6.4.3."""
 
 from vrrpwatch.core.machine.settings import VrrpAdvert, VrrpSettings
-from vrrpwatch.core.machine.transitions import accept, advertise, bear_with, resigned, yield_to
+from vrrpwatch.core.machine.transitions import accept, advertise, answer, bear_with, resigned, yield_to
 from vrrpwatch.core.machine.values import Backup, Master, Outcome, Send
 from vrrpwatch.core.model import Instant
 from vrrpwatch.wire.values import IPAddress
@@ -22,7 +22,7 @@ def hear(
         return yield_to(settings, now, settings.adopted(advert.interval))
     answers = settings.answers if settings.answers is not None else settings.version == 3
     # The answer leaves the Adver_Timer alone (RFC 9568 §6.4.3); RFC 3768 and RFC 5798 have none.
-    return Outcome(state, (Send(settings.advert),)) if answers else Outcome(state)
+    return answer(state, now, Send(settings.advert)) if answers else Outcome(state)
 
 
 def _as_backup(state: Backup, settings: VrrpSettings, advert: VrrpAdvert, now: Instant) -> Outcome:
