@@ -100,3 +100,9 @@ addresses = ["192.0.2.100/24"]
 def test_what_is_refused(tmp_path: Path, more: str, fault: str) -> None:
     said = complaints(tmp_path, WELL + more + "\n")
     assert [line for line in said if line.partition(": ")[2].startswith(fault)], said
+
+
+def test_values_of_any_kind_are_faults(tmp_path: Path) -> None:
+    router = '[[router]]\nname = ["a"]\ninterface = ["eth0"]\nid = [51]\naddresses = [{ address = [1] }, 3]\n'
+    said = complaints(tmp_path, "version = 1\n" + router + router + "sync = [[]]\nconntrackd = { follows = {} }\n")
+    assert [line for line in said if "router[2].interface: " in line], said

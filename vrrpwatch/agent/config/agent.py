@@ -169,7 +169,7 @@ def _identities(data: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
         family = 6 if ":" in str(text) else 4
         peers = table.get("peers")
         # CARP and VRRP of one id share the virtual MAC and silence each other, whatever the protocol.
-        key = (table.get("interface"), family, table.get("id"), repr(peers) if peers else None)
+        key = (repr(table.get("interface")), family, repr(table.get("id")), repr(peers) if peers else None)
         if table.get("id") is not None and key in seen:
             yield ("router", index, "id"), f"is router {seen[key] + 1}'s on this interface already: take another"
         seen.setdefault(key, index)
