@@ -18,8 +18,10 @@ DELAY = nanoseconds(0.0002)
 
 
 def router(name: str, priority: int = 100, **given: Any) -> dict[str, Any]:
-    made = {"name": name, "interface": "eth0", "id": 51, "priority": priority, "addresses": ["192.0.2.100/24"]}
-    return made | given
+    """Number 51 on eth0 with 192.0.2.100, or another with 198.51.100.ID, unless it is said otherwise."""
+    number = given.get("id", 51)
+    address = "192.0.2.100/24" if number == 51 else f"198.51.100.{number}/24"
+    return {"name": name, "interface": "eth0", "id": 51, "priority": priority, "addresses": [address]} | given
 
 
 def settings(*routers: dict[str, Any], **given: Any) -> AgentSettings:

@@ -95,6 +95,24 @@ addresses = ["192.0.2.100/24"]
             '[[router]]\nname = "other"\ninterface = "eth0"\nid = 51\naddresses = ["192.0.2.101/24"]',
             "router[2].id: is router 1's on this interface already",
         ),
+        (
+            '[[router]]\nname = "other"\ninterface = "eth0"\nid = 52\naddresses = ["192.0.2.9/24", "192.0.2.100/32"]',
+            "router[2].addresses[2]: 192.0.2.100 on eth0 is router 1's already: take another",
+        ),
+        (
+            (
+                '[[router]]\nname = "other"\ninterface = "eth1"\nid = 51\n'
+                'addresses = ["192.0.2.9/24", { address = "192.0.2.100/24", interface = "eth0" }]'
+            ),
+            "router[2].addresses[2]: 192.0.2.100 on eth0 is router 1's already: take another",
+        ),
+        (
+            (
+                '[[router]]\nname = "a"\ninterface = "eth0"\nid = 61\naddresses = ["2001:db8::a/64"]\n'
+                '[[router]]\nname = "b"\ninterface = "eth0"\nid = 62\naddresses = ["2001:DB8:0::A/64"]'
+            ),
+            "router[3].addresses[1]: 2001:db8::a on eth0 is router 2's already: take another",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, more: str, fault: str) -> None:
@@ -106,3 +124,9 @@ def test_values_of_any_kind_are_faults(tmp_path: Path) -> None:
     router = '[[router]]\nname = ["a"]\ninterface = ["eth0"]\nid = [51]\naddresses = [{ address = [1] }, 3]\n'
     said = complaints(tmp_path, "version = 1\n" + router + router + "sync = [[]]\nconntrackd = { follows = {} }\n")
     assert [line for line in said if "router[2].interface: " in line], said
+
+
+def test_one_address_on_two_interfaces_is_two(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(WELL + WELL.removeprefix("version = 1\n").replace("web", "other").replace("eth0", "eth1"))
+    assert [str(one.addresses[0].address) for one in load(path).router] == ["192.0.2.100/24"] * 2

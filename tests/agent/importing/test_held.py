@@ -49,6 +49,41 @@ def test_on_a_macvlan_the_interface_below_is_another_one(tmp_path: Path) -> None
     assert made(tmp_path, f"vrrp_instance V {{\n{inner}}}\n").router.addresses[0].interface == "eth0"
 
 
+def test_an_address_stays_with_the_first_instance_that_holds_it(tmp_path: Path) -> None:
+    text = """
+    vrrp_instance A {
+        interface eth0
+        virtual_router_id 51
+        virtual_ipaddress {
+            192.0.2.100/24
+        }
+    }
+    vrrp_instance B {
+        interface eth1
+        virtual_router_id 51
+        virtual_ipaddress {
+            192.0.2.100/24
+            192.0.2.101/24
+            192.0.2.100/32 dev eth0
+        }
+    }
+    vrrp_instance C {
+        interface eth0
+        virtual_router_id 53
+        virtual_ipaddress {
+            192.0.2.100
+        }
+    }
+    """
+    found = made(tmp_path, text)
+    assert {router.name: [str(one.address) for one in router.addresses] for router in found.settings.router} == {
+        "A": ["192.0.2.100/24"],
+        "B": ["192.0.2.100/24", "192.0.2.101/24"],
+    }
+    already = f"the instance of {tmp_path}/keepalived.conf:2 holds it on this interface already: left out"
+    assert found.lines[-1] == f"22: '192.0.2.100': {already}"
+
+
 def test_routes(tmp_path: Path) -> None:
     text = """virtual_routes {
         src 192.0.2.100 to 198.51.100.0/24 via 192.0.2.1 dev eth1 table 100 metric 5

@@ -194,7 +194,11 @@ def listed(block: str, rows: Iterable[str]) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "".join(f"vrrp_instance V{n} {{\n{NEEDS.replace('51', str(n % 255 + 1))}}}\n" for n in range(4_000)),
+        "".join(
+            f"vrrp_instance V{n} {{\n"
+            f"{NEEDS.replace('51', str(n % 255 + 1)).replace('192.0.2.100', f'198.18.{n >> 8}.{n & 255}')}}}\n"
+            for n in range(4_000)
+        ),
         listed("unicast_peer", (f"10.{n >> 8}.{n & 255}.1" for n in range(20_000))),
         listed("track_interface", (f"e{n}" for n in range(20_000))),
         listed("virtual_routes", (f"10.0.0.0/8 dev e{n}" for n in range(1_200))),

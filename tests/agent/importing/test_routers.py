@@ -184,7 +184,7 @@ def test_what_is_not_as_it_was_is_told(tmp_path: Path, text: str, told: list[str
 def test_names_that_hooks_could_not_take_are_changed(tmp_path: Path) -> None:
     names = ("Y Z", "Y_Z", "y_z", "x" * 70)
     text = "".join(
-        f'vrrp_instance "{name}" {{\n' + NEEDS.replace("51", str(number)) + "}\n"
+        f'vrrp_instance "{name}" {{\n' + NEEDS.replace("51", str(number)).replace(".100", f".{number}") + "}\n"
         for number, name in enumerate(names, 1)
     )
     found = made(tmp_path, text + 'vrrp_sync_group Y_Z {\ngroup {\n"Y Z"\nY_Z\n}\n}\n')

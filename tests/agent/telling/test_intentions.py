@@ -13,7 +13,7 @@ def test_a_line_for_each_router_and_for_what_goes_with_them() -> None:
         "six",
         "owner",
         web={
-            "addresses": [f"192.0.2.{number}/24" for number in range(1, 8)],
+            "addresses": [f"192.0.2.{number}/24" for number in (1, 102, 103, 104, 105, 106, 107)],
             "routes": [{"to": "198.51.100.0/24", "via": "192.0.2.254"}],
             "priority": 150,
             "preempt_delay": 30,
@@ -44,7 +44,7 @@ def test_a_line_for_each_router_and_for_what_goes_with_them() -> None:
     web, six, owner, *others, agent = intentions(given)
     assert web.split("; ") == [
         "web: VRRPv3 1 on eth0, priority 150",
-        "as master it holds 192.0.2.1/24, 192.0.2.2/24, 192.0.2.3/24, 192.0.2.4/24 and 3 more, 1 route",
+        "as master it holds 192.0.2.1/24, 192.0.2.102/24, 192.0.2.103/24, 192.0.2.104/24 and 3 more, 1 route",
         "advertises every 1 s by multicast",
         "preempts after 30 s",
         "waits 2 s at its start",

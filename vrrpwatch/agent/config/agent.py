@@ -1,6 +1,7 @@
 """The whole settings file of the agent: reads it, with every fault reported at once and its place."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from vrrpwatch.agent.config.routers import AnyRouter, Hooks
 from vrrpwatch.agent.config.trackers import AnyTracker
 from vrrpwatch.core.faults import Place, with_repeats
 from vrrpwatch.core.fields import Table, filled, unique
+from vrrpwatch.wire.values import IPAddress
 
 # The most that one VRID each on four segments and both families would be; each costs a timer and its adverts.
 MAX_ROUTERS = 2_048
@@ -135,6 +137,7 @@ def _references(data: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
             if isinstance(name, str) and name not in trackers:
                 yield ("router", index, "track", number), f"there is no tracker {name[:64]!a}: correct the name"
     yield from _identities(data)
+    yield from _shared(data)
     member_of: dict[str, int] = {}
     for index, table in _tables(data, "sync"):
         members = table.get("routers")
@@ -173,3 +176,28 @@ def _identities(data: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
         if table.get("id") is not None and key in seen:
             yield ("router", index, "id"), f"is router {seen[key] + 1}'s on this interface already: take another"
         seen.setdefault(key, index)
+
+
+def _shared(data: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
+    """Addresses that two routers would hold on one interface: the first to let go would take the other's away."""
+    holders: dict[tuple[str, IPAddress], int] = {}
+    for index, table in _tables(data, "router"):
+        listed = table.get("addresses")
+        for number, one in enumerate(listed if isinstance(listed, list | tuple) else ()):
+            address = _host(one.get("address") if isinstance(one, dict) else one)
+            device = (one.get("interface") if isinstance(one, dict) else None) or table.get("interface")
+            # What is no address or no interface is a fault of its own.
+            if address is None or not isinstance(device, str) or not (device.isascii() and device.isprintable()):
+                continue
+            holder = holders.setdefault((device, address), index)
+            if holder != index:
+                place: Place = ("router", index, "addresses", number)
+                yield place, f"{address} on {device[:15]} is router {holder + 1}'s already: take another"
+
+
+def _host(value: object) -> IPAddress | None:
+    """The address of ``ADDRESS/PREFIX``, however it is written."""
+    try:
+        return ip_address(value.partition("/")[0]) if isinstance(value, str) and "%" not in value else None
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """What a master holds: virtual addresses, routes and rules of keepalived as tables of the agent's settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_interface
 from typing import Any, Final
 
 from vrrpwatch.agent.config.routers import MAX_ADDRESSES, VirtualRoute, VirtualRule
@@ -9,9 +10,12 @@ from vrrpwatch.agent.importing.gaps import LEFT_OUT, Gaps
 from vrrpwatch.declared.keepalived_fields import whole
 from vrrpwatch.declared.keepalived_tree import Statement
 from vrrpwatch.declared.keepalived_values import Instance, VirtualAddress
-from vrrpwatch.declared.notes import quoted
+from vrrpwatch.declared.notes import Place, quoted
+from vrrpwatch.wire.values import IPAddress
 
 Table = dict[str, Any]
+# By interface and address, the instance that holds it.
+Holders = Mapping[tuple[str, IPAddress], Place]
 
 MAX_ROUTES: Final = 1_000
 # linux/rtnetlink.h: enum rt_scope_t, and the tables that always have a name.
@@ -51,8 +55,8 @@ _TUNING: Final = frozenset(
 _MANNERS: Final = frozenset({"no_track", "add", "append", "prepend"})
 
 
-def addresses(instance: Instance, vmac: bool, gaps: Gaps) -> list[Table | str]:
-    """The virtual addresses, those in adverts first, in keepalived's order."""
+def addresses(instance: Instance, vmac: bool, others: Holders, gaps: Gaps) -> list[Table | str]:
+    """The virtual addresses that no other instance holds, those in adverts first, in keepalived's order."""
     made: list[Table | str] = []
     seen: set[object] = set()
     for one, advertised in _listed(instance):
@@ -64,6 +68,10 @@ def addresses(instance: Instance, vmac: bool, gaps: Gaps) -> list[Table | str]:
                 "keepalived advertises it as often as it is listed, and the agent once: list it once on all hosts",
             )
             continue
+        holder = others.get((one.device or instance.interface or "", one.address))
+        if holder is not None:
+            gaps.add(one.place, what, f"the instance of {holder} holds it on this interface already: {LEFT_OUT}")
+            continue
         table = _address(one, instance, vmac, gaps)
         if not advertised:
             table["advertise"] = False
@@ -71,6 +79,15 @@ def addresses(instance: Instance, vmac: bool, gaps: Gaps) -> list[Table | str]:
             seen.add(one.address)
             made.append(table if len(table) > 1 else table["address"])
     return list(gaps.capped(made, MAX_ADDRESSES, instance.place, "virtual_ipaddress"))
+
+
+def holders(instance: Instance, listed: Iterable[Table | str]) -> Holders:
+    """What an instance holds with these addresses of its settings."""
+    tables = [one if isinstance(one, dict) else {"address": one} for one in listed]
+    return {
+        (str(one.get("interface", instance.interface)), ip_interface(one["address"]).ip): instance.place
+        for one in tables
+    }
 
 
 def _listed(instance: Instance) -> Iterator[tuple[VirtualAddress, bool]]:

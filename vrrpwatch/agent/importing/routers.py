@@ -13,7 +13,8 @@ from vrrpwatch.agent.importing.tracked import Heeded, Trackers
 from vrrpwatch.core.machine.settings import OWNER_PRIORITY
 from vrrpwatch.declared.keepalived import effective
 from vrrpwatch.declared.keepalived_values import MULTICAST, Effective, Instance, Keepalived, SyncGroup
-from vrrpwatch.declared.notes import quoted
+from vrrpwatch.declared.notes import Place, quoted
+from vrrpwatch.wire.values import IPAddress
 
 Table = dict[str, Any]
 
@@ -38,6 +39,7 @@ class Routers:
         self._secrets = secrets
         self._gaps = gaps
         self._priorities = held.Priorities()
+        self._holders: dict[tuple[str, IPAddress], Place] = {}
         self._groups: dict[str, SyncGroup] = {}
         for group in declared.sync_groups:
             for member in group.members:
@@ -51,7 +53,7 @@ class Routers:
             return None
         table = self._figures(instance, made, name)
         vmac = bool(table.get("vmac"))
-        table["addresses"] = held.addresses(instance, vmac, self._gaps)
+        table["addresses"] = held.addresses(instance, vmac, self._holders, self._gaps)
         if routes := held.routes(instance, self._gaps):
             table["routes"] = routes
         if rules := held.rules(instance, self._priorities, self._gaps):
@@ -76,6 +78,7 @@ class Routers:
             table["announce"] = announce
         if notify := hooks(instance.notify, self._programs, self._gaps):
             table["notify"] = notify
+        self._holders |= held.holders(instance, table["addresses"])
         return table
 
     def _can_run(self, instance: Instance, made: Effective) -> bool:
