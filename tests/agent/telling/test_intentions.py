@@ -1,10 +1,16 @@
 """Settings in plain words, and what of them this host lacks."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.agent.telling.changes import script, settings
 from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.telling.intentions import doubts, intentions
+
+# Octets of the loopback device, and Ethernet's for what this host does not have.
+LOOPBACK, ABSENT = "lo", "absent0"
 
 
 def test_a_line_for_each_router_and_for_what_goes_with_them() -> None:
@@ -115,3 +121,37 @@ def test_programs_that_this_host_lacks(tmp_path: Path) -> None:
         f"{tmp_path}/missing: there is no such program on this host",
         f"{tmp_path}: there is no such program on this host",
     ]
+
+
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [
+        # 40 + 8 + 16 x 90 = 1488, and with the trailer's 28 octets 40 + 8 + 16 x 89 + 28 = 1500.
+        (90, {}),
+        (89, {"auth": {"type": "hmac", "secret_file": "hmac"}}),
+    ],
+)
+def test_an_advert_that_is_longer_than_the_interface_takes(most: int, more: dict[str, Any]) -> None:
+    def said(number: int, interface: str) -> list[str]:
+        router = {"name": "six", "interface": interface, "id": 6} | more
+        router["addresses"] = [f"2001:db8::{one:x}/64" for one in range(1, number + 1)]
+        tables = {"version": 1, "router": [router]}
+        return list(doubts(AgentSettings.model_validate(tables, context={"read": lambda _: b"secret"})))
+
+    size = 48 + 16 * (most + 2) + (28 if more else 0)
+    assert said(most, ABSENT) == []
+    assert said(most + 2, LOOPBACK) == []
+    (line,) = said(most + 2, ABSENT)
+    assert line == (
+        f"six: an advertisement of {most + 2} addresses has {size} octets, absent0 takes 1500: "
+        "give 2 of them advertise = false, or make more routers of it"
+    )
+
+
+def test_an_advert_of_ipv4_fits_into_a_frame() -> None:
+    # 20 + 24 + 8 + 4 x 255 + 8 octets, with AH.
+    router = {"name": "four", "interface": ABSENT, "id": 4, "version": 2}
+    router |= {"addresses": [f"198.51.100.{one}/24" for one in range(1, 256)]}
+    router |= {"auth": {"type": "ah", "secret_file": "ah"}}
+    tables = {"version": 1, "router": [router]}
+    assert list(doubts(AgentSettings.model_validate(tables, context={"read": lambda _: b"secret"}))) == []

@@ -20,7 +20,7 @@ from vrrpwatch.core.fields import Address, Addresses, Table, filled, unique
 from vrrpwatch.core.machine.settings import OWNER_PRIORITY, CarpSettings, Settings, VrrpSettings
 from vrrpwatch.wire.values import Camp, IPAddress
 
-# What fits into one advertisement (RFC 9568 §5.2.5: an 8-bit count); a frame of 1,500 octets holds 92 of IPv6.
+# What fits into one advertisement (RFC 9568 §5.2.5: an 8-bit count); a packet of 1,500 octets holds 90 of IPv6.
 MAX_ADDRESSES = 255
 # The fields' sizes: RFC 2338 §5.3.10 and keepalived's auth_pass, ip_carp.h CARP_KEY_LEN.
 LONGEST = {"simple": 8, "ah": 8, "hmac": 4096}

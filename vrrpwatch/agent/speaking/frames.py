@@ -70,6 +70,8 @@ class Composer:
         self._sequences = sequences
         auth = router.auth if isinstance(router, VrrpRouter) else None
         self._signing = auth.type if auth is not None and auth.type != "simple" else None
+        # What signing adds to a message, in octets.
+        self._added = {"hmac": TRAILER.size, "ah": AH.size + ICV_SIZE}.get(self._signing or "", 0)
         self._secret = auth.secret_file if auth is not None else b""
         key_id = auth.key_id if auth is not None else 0
         self._window = freshness_window(router.interval) if isinstance(router, VrrpRouter) else 0
@@ -101,10 +103,14 @@ class Composer:
         copies = self._copies[advert] = tuple(self._copy(advert, destination) for destination in self.destinations)
         return copies
 
+    def size(self, advert: Advert) -> int:
+        """How many octets each of an advert's packets has, from the IP header on."""
+        copy = self.prepare(advert)[0]
+        return len(copy.header) + len(copy.message) + self._added
+
     def _copy(self, advert: Advert, destination: IPAddress) -> _Copy:
         message = self._message(advert, destination)
-        added = {"hmac": TRAILER.size, "ah": AH.size + ICV_SIZE}.get(self._signing or "", 0)
-        length = len(message) + added
+        length = len(message) + self._added
         if isinstance(self._source, IPv6Address):
             header = IPV6.pack(
                 version=6,

@@ -7,10 +7,14 @@ from pathlib import Path
 from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.config.routers import Hooks, Router, Tracked, VrrpRouter
 from vrrpwatch.agent.config.trackers import ScriptTracker
+from vrrpwatch.agent.speaking.frames import Composer
+from vrrpwatch.agent.speaking.sequences import Sequences
 from vrrpwatch.report.units import count, duration
 
 # Of a long list the first ones are named.
 MAX_NAMED = 4
+# Ethernet's MTU (RFC 894, RFC 2464 §2), for an interface that is not there yet.
+_ETHERNET = 1_500
 
 
 def intentions(settings: AgentSettings) -> Iterator[str]:
@@ -29,13 +33,35 @@ def intentions(settings: AgentSettings) -> Iterator[str]:
 
 
 def doubts(settings: AgentSettings) -> Iterator[str]:
-    """What is no fault of the settings, but of this host: programs that cannot be run here."""
+    """What is no fault of the settings, but of this host: programs that cannot be run, adverts that cannot be sent."""
     programs = dict.fromkeys(_programs(settings))
     for path in programs:
         if not Path(path).is_file():
             yield f"{path}: there is no such program on this host"
         elif not os.access(path, os.X_OK):
             yield f"{path}: cannot be run: make it executable"
+    for router in settings.router:
+        yield from _too_long(router)
+
+
+def _too_long(router: Router) -> Iterator[str]:
+    """Adverts are not fragmented: whoever has a longer one than its interface takes cannot become master."""
+    source = router.advertised[0]
+    size, most = Composer(router, source, Sequences(0)).size(router.settings(source).advert), _mtu(router.interface)
+    if size > most:
+        number = len(router.advertised)
+        fit = number + (most - size) // len(source.packed)
+        yield (
+            f"{router.name}: an advertisement of {number} addresses has {size} octets, {router.interface} takes {most}"
+            f": give {number - fit} of them advertise = false, or make more routers of it"
+        )
+
+
+def _mtu(interface: str) -> int:
+    try:
+        return int(Path("/sys/class/net", interface, "mtu").read_text())
+    except OSError:
+        return _ETHERNET
 
 
 def _router(router: Router, sync: str | None, everybody: Hooks) -> Iterator[str]:
