@@ -148,14 +148,18 @@ def test_what_happens_to_the_interface(stage: Stage) -> None:
 
 def test_what_is_removed_by_hand_is_put_back(stage: Stage) -> None:
     host = stage.best
-    number = len(stage.witness.held("best", "192.0.2.100", 0))
-    host.ip("address", "del", "192.0.2.100/24", "dev", "eth0")
-    wait_until(
-        lambda: len(stage.witness.held("best", "192.0.2.100", 0)) > number,
-        at_most=10,
-        what="the address",
-        seen=stage.log,
-    )
+    told = stage.log().count("192.0.2.100 was removed by somebody else")
+    for _ in range(4):
+        number = len(stage.witness.held("best", "192.0.2.100", 0))
+        host.ip("address", "del", "192.0.2.100/24", "dev", "eth0")
+        wait_until(
+            lambda number=number: len(stage.witness.held("best", "192.0.2.100", 0)) > number,  # type: ignore[misc]
+            at_most=10,
+            what="the address",
+            seen=stage.log,
+        )
+    # Whoever fights for it does not fill the log.
+    assert stage.log().count("192.0.2.100 was removed by somebody else") - told <= 1
     host.ip("route", "flush", "table", "1000")
     host.ip("rule", "del", "priority", "99")
     wait_until(lambda: routed(host) == (1, 1), at_most=10, what="route and rule", seen=lambda: str(routed(host)))

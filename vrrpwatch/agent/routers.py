@@ -16,6 +16,7 @@ from vrrpwatch.agent.holding.holder import Holder
 from vrrpwatch.agent.holding.monitor import AddressChange, LinkChange, Monitor, RouteChange, RuleGone
 from vrrpwatch.agent.node import Node
 from vrrpwatch.agent.ports import Attachment, Change, Discarded, Heard, Verdict
+from vrrpwatch.agent.recurring import Recurring
 from vrrpwatch.agent.speaking.sockets import Sockets
 from vrrpwatch.agent.timer import Timer, now
 from vrrpwatch.agent.tracking.told import Kind
@@ -57,6 +58,7 @@ class Routers:
         self._loop = asyncio.get_running_loop()
         self._holder, self._told, self._network_changed = holder, told, network_changed
         self._attached = attached
+        self._robbed = Recurring(told)
         self._now = now()
         self._watched = _watched(settings)
         self.monitor = _monitor(self._watched)
@@ -254,7 +256,7 @@ class Routers:
         address, link = change.address, self.monitor.links.get(change.address.index)
         robbed = self._holder.lost(change)
         if robbed is not None and (address.index, address.ip, address.prefix) not in self.monitor.addresses:
-            self._told(f"{robbed}: {address.ip} was removed by somebody else: it is put back")
+            self._robbed.tell(f"{robbed}: {address.ip} was removed by somebody else: it is put back", self._moment())
             self._holder.acquire(robbed)
             self.node.announce(robbed)
         for name, member in self.node.members.items():
@@ -268,7 +270,7 @@ class Routers:
     def _put_back(self, change: RouteChange | RuleGone, what: str) -> None:
         robbed = self._holder.lost(change)
         if robbed is not None:
-            self._told(f"{robbed}: {what} was removed by somebody else: it is put back")
+            self._robbed.tell(f"{robbed}: {what} was removed by somebody else: it is put back", self._moment())
             self._holder.acquire(robbed)
 
     def _mend(self) -> None:
