@@ -56,6 +56,10 @@ def test_an_agent_seen_by_analyze_gives_no_finding_above_info() -> None:
         agents.ask(alpha, "undrain")
         for name in names:
             agents.await_state(alpha, "master", name)
+        # Their own adverts do not come back to them, from a macvlan neither.
+        counted = [one["adverts"] for host in hosts for one in (agents.try_status(host) or {})["routers"]]
+        assert [one["discarded"] for one in counted] == [{}] * 10
+        assert all(one["sent"] for one in counted)
         alpha.processes[0].stop()
         for name in names:
             agents.await_state(beta, "master", name)

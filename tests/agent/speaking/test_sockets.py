@@ -87,6 +87,39 @@ def test_who_is_no_peer_is_a_rogue_and_told_of_once(two: Pair) -> None:
     assert two.far.refused == [Discarded("web", ip_address(A), "rogue-speaker")]
 
 
+@pytest.mark.parametrize(("given", "source"), [({}, A), ({"addresses": ["fe80::1/64"]}, A6)], ids=["IPv4", "IPv6"])
+def test_another_host_with_this_ones_address_is_told_of_once(two: Pair, given: dict[str, object], source: str) -> None:
+    # Of IPv4 the kernel drops what comes from an address of its own, unless it is told not to.
+    two.near.do("sysctl", "-qw", "net.ipv4.conf.eth0.accept_local=1")
+    router = vrrp(**given)
+    two.near.attach(router)
+    two.far.ip("address", "add", f"{source}/{24 if router.family == 4 else 64}", "dev", "eth0", "nodad")
+    attachment = two.far.attachment(router)._replace(source=ip_address(source))
+    with inside(two.far.space):
+        two.far.sockets.attach(router, attachment)
+    for _ in range(3):
+        two.far.sockets.send("web", SAID)
+        two.near.sockets.send("web", SAID)
+
+    def counted() -> bool:
+        assert two.near.read() == []
+        return two.near.sockets.counters("web").discarded == {"duplicate-source": 3}
+
+    wait_until(counted, at_most=10, what="three adverts", seen=lambda: str(two.near.sockets.counters("web")))
+    assert two.near.refused == [Discarded("web", ip_address(source), "duplicate-source")]
+
+
+def test_a_host_that_is_among_its_own_peers_is_no_duplicate(two: Pair) -> None:
+    router = vrrp(peers=[A, B])
+    two.near.attach(router)
+    two.far.attach(router)
+    two.near.sockets.send("web", SAID)
+    two.far.sockets.send("web", SAID)
+    assert brief(two.near.hear()) == [("web", B, SAID)]
+    assert brief(two.far.hear()) == [("web", A, SAID)]
+    assert two.near.sockets.counters("web").discarded == two.far.sockets.counters("web").discarded == {}
+
+
 def test_what_is_odd_is_counted(two: Pair) -> None:
     two.near.attach(vrrp(checksum="plain", addresses=["192.0.2.1/24", "192.0.2.2/24"]))
     two.far.attach(vrrp())

@@ -77,10 +77,17 @@ def test_resignations_count() -> None:
     assert verdict.advert.resigns
 
 
-def test_what_this_host_sent_is_nothing() -> None:
-    assert verifier(vrrp(), A).verify(packet(vrrp()), WALL) is None
-    six = vrrp(addresses=["fe80::1/64"])
+def test_what_this_host_sends_itself_is_nothing() -> None:
+    to_all = vrrp(peers=[A, B])
+    assert verifier(to_all, A).verify(packet(to_all), WALL) is None
+    six = vrrp(addresses=["fe80::1/64"], peers=["fe80::11", "fe80::12"])
     assert verifier(six, "fe80::11").verify(packet(six, "fe80::11"), WALL) is None
+
+
+def test_an_advert_to_the_group_from_this_hosts_address_is_another_hosts() -> None:
+    assert verifier(vrrp(), A).verify(packet(vrrp()), WALL) == Refused("duplicate-source")
+    six = vrrp(addresses=["fe80::1/64"])
+    assert verifier(six, "fe80::11").verify(packet(six, "fe80::11"), WALL) == Refused("duplicate-source")
 
 
 V2, V3, V6 = vrrp(version=2), vrrp(), vrrp(addresses=["fe80::1/64"])

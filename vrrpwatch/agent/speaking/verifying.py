@@ -22,7 +22,7 @@ from vrrpwatch.wire.protocol112 import decode_advert
 from vrrpwatch.wire.values import Camp, Carp, IPAddress, Ipv4, Malformed, Packet, Vrrp
 from vrrpwatch.wire.vrrp import AUTH_DATA_SIZE, CENTISECONDS
 
-# The findings' names, and "replay" for what was genuine once.
+# The findings' names, "replay" for what was genuine once, and "duplicate-source" for this host's own address.
 Reason = Literal[
     "malformed",
     "bad-ttl",
@@ -35,6 +35,7 @@ Reason = Literal[
     "interval-mismatch",
     "rogue-speaker",
     "vrid-collision",
+    "duplicate-source",
 ]
 # What is odd about an advert that counts all the same.
 Remark = Literal["address-mismatch", "checksum-variant", "interval-mismatch"]
@@ -134,10 +135,17 @@ class Verifier:
         """Whether this host's address is its source."""
         return (packet[12:16] if self._router.family == 4 else packet[8:24]) == self._own
 
+    def _to_itself(self, packet: bytes) -> bool:
+        return (packet[16:20] if self._router.family == 4 else packet[24:40]) == self._own
+
     def verify(self, packet: bytes, wall: Instant) -> Verified | Refused | None:
-        """The verdict on a whole IP packet that came at ``wall`` (ns since 1970); ``None`` where this host sent it."""
+        """The verdict on a whole IP packet that came at ``wall`` (ns since 1970); ``None`` where this host sent it.
+
+        That is one to itself, where it is among its own peers.  What it sends to the group does not come back, since
+        its sockets have IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP off: such an advert is another host's or program's.
+        """
         if self.sent(packet):
-            return None
+            return None if self._to_itself(packet) else Refused("duplicate-source")
         remembered = self._remembered
         key = self._stable(packet)
         content = remembered.get(key)
