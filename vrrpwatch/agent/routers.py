@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from vrrpwatch.agent.announcer import Announcer
 from vrrpwatch.agent.auditing.stations import Station
 from vrrpwatch.agent.config.agent import AgentSettings
 from vrrpwatch.agent.config.fields import Network
@@ -66,7 +67,8 @@ class Routers:
         self._timer = Timer()
         self.sockets = Sockets(told, self._refused, opened=self._opened, closing=self._closing)
         self._handover = Handover(holder, run, settings.agent.handover_time, told)
-        self.node = Node(settings, self.sockets, holder, self._handover, changed, self._now)
+        self._announcer = Announcer(self.sockets, self._in_place, self.announce, now)
+        self.node = Node(settings, self._announcer, holder, self._handover, changed, self._now)
         self._to_look_at: deque[str] = deque()
         self._loop.add_reader(self._timer, self._wake)
         self._loop.add_reader(self.monitor, self._hear_kernel)
@@ -165,6 +167,20 @@ class Routers:
         """Whether the table has that route; it must be one that the settings' trackers are about."""
         return self.monitor.has_route(to, table, via, interface)
 
+    def _in_place(self, name: str) -> bool:
+        """Whether the kernel has told of all IPv6 addresses of a router; those of IPv4 are there at once."""
+        member = self.node.members.get(name)
+        if member is None or member.attachment is None or member.config.family == 4:
+            return True
+        for one in member.config.addresses:
+            link = None if one.interface is None else self.monitor.link(one.interface)
+            index = member.attachment.device_index if link is None else link.index
+            if one.address.version == 6 and (index, one.address.ip, one.address.network.prefixlen) not in (
+                self.monitor.addresses
+            ):
+                return False
+        return True
+
     # What the event loop tells.
 
     def _moment(self, at: Instant | None = None) -> Instant:
@@ -234,6 +250,8 @@ class Routers:
                         self._put_back(change, "a route")
                 case RuleGone():
                     self._put_back(change, "a rule")
+        if "address" in kinds:
+            self._announcer.heard()
         for kind in kinds:
             self._network_changed(kind)
         self._settle()
