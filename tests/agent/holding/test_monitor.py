@@ -16,6 +16,8 @@ from vrrpwatch.agent.holding.monitor import AddressChange, Change, LinkChange, M
 pytestmark = needs_hosts
 WATCHED = (ip_network("198.51.100.0/24"), 254)
 _SO_RCVBUFFORCE = 33
+# What has become of which link, address or route, and what a link was called before.
+Told = tuple[str, str, str | None]
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +35,34 @@ def monitor(me: Host) -> Iterator[Monitor]:
 
 
 def _heard(monitor: Monitor) -> list[Change]:
-    """All changes so far: the kernel has told of everything that ip(8) has done when that ends."""
+    """All that the kernel has told so far."""
     found: list[Change] = []
     while select.select([monitor], [], [], 0)[0]:
         found += monitor.changes()
     return found
 
 
-def _links(monitor: Monitor) -> list[tuple[str, str, str | None]]:
-    return [(one.what, one.link.name, one.was) for one in _heard(monitor) if isinstance(one, LinkChange)]
+def _told(monitor: Monitor, *wanted: Told) -> list[Told]:
+    """What is told until all that is wanted has been: carriers and routes change a moment after ip(8) has ended."""
+    found: list[Told] = []
+
+    def heard() -> bool:
+        found.extend(told for one in _heard(monitor) if (told := _short(one)) is not None)
+        return set(wanted) <= set(found)
+
+    wait_until(heard, at_most=10, what=f"{wanted} to be told", seen=lambda: str(found))
+    return found
+
+
+def _short(change: Change) -> Told | None:
+    match change:
+        case LinkChange(what, link, was):
+            return what, link.name, was
+        case AddressChange(what, address):
+            return what, f"{address.ip}/{address.prefix}", None
+        case RouteChange(what, route):
+            return what, f"via {route.via}", None
+    return None
 
 
 def test_it_knows_what_there_is_from_the_start(me: Host, monitor: Monitor) -> None:
@@ -64,35 +85,35 @@ def test_it_knows_what_there_is_from_the_start(me: Host, monitor: Monitor) -> No
 
 def test_links_appear_are_renamed_changed_go_up_and_down_and_away(me: Host, monitor: Monitor) -> None:
     me.ip("link", "add", "eth1", "type", "veth", "peer", "name", "eth2")
-    assert _links(monitor) == [("appeared", "eth2", None), ("appeared", "eth1", None)]
+    both = ("appeared", "eth2", None), ("appeared", "eth1", None)
+    assert _told(monitor, *both) == list(both)
     me.ip("link", "set", "eth1", "up")
-    assert _links(monitor) == []
     me.ip("link", "set", "eth2", "up")
-    assert set(_links(monitor)) == {("up", "eth1", None), ("up", "eth2", None)}
+    both = ("up", "eth1", None), ("up", "eth2", None)
+    assert sorted(_told(monitor, *both)) == list(both)
     me.ip("link", "set", "eth2", "down")
-    assert set(_links(monitor)) == {("down", "eth1", None), ("down", "eth2", None)}
+    both = ("down", "eth1", None), ("down", "eth2", None)
+    assert sorted(_told(monitor, *both)) == list(both)
     me.ip("link", "set", "eth1", "address", "02:00:00:00:00:09")
-    assert _links(monitor) == [("changed", "eth1", None)]
+    assert _told(monitor, ("changed", "eth1", None)) == [("changed", "eth1", None)]
     me.ip("link", "set", "eth1", "down")
     me.ip("link", "set", "eth1", "name", "eth3")
-    assert _links(monitor) == [("renamed", "eth3", "eth1")]
+    assert _told(monitor, ("renamed", "eth3", "eth1")) == [("renamed", "eth3", "eth1")]
     me.ip("link", "del", "eth3")
-    assert set(_links(monitor)) == {("gone", "eth2", None), ("gone", "eth3", None)}
+    both = ("gone", "eth2", None), ("gone", "eth3", None)
+    assert sorted(_told(monitor, *both)) == list(both)
 
 
 def test_addresses_come_and_go(me: Host, monitor: Monitor) -> None:
-    def told() -> list[tuple[str, str, int]]:
-        heard = [one for one in _heard(monitor) if isinstance(one, AddressChange)]
-        return [(one.what, str(one.address.ip), one.address.prefix) for one in heard]
-
     me.ip("address", "add", "192.0.2.50/24", "dev", "eth0")
-    assert monitor.changes() != []
+    assert _told(monitor, ("added", "192.0.2.50/24", None)) == [("added", "192.0.2.50/24", None)]
     assert monitor.has(ip_address("192.0.2.50"), "eth0")
     me.ip("address", "del", "192.0.2.50/24", "dev", "eth0")
-    assert told() == [("deleted", "192.0.2.50", 24)]
+    assert _told(monitor, ("deleted", "192.0.2.50/24", None)) == [("deleted", "192.0.2.50/24", None)]
     me.ip("address", "add", "192.0.2.50/28", "dev", "eth0")
     me.ip("address", "del", "192.0.2.50/28", "dev", "eth0")
-    assert told() == [("added", "192.0.2.50", 28), ("deleted", "192.0.2.50", 28)]
+    both = ("added", "192.0.2.50/28", None), ("deleted", "192.0.2.50/28", None)
+    assert _told(monitor, *both) == list(both)
 
 
 def test_an_address_that_is_found_to_be_unique_has_changed(me: Host, monitor: Monitor) -> None:
@@ -109,19 +130,17 @@ def test_an_address_that_is_found_to_be_unique_has_changed(me: Host, monitor: Mo
 
 
 def test_routes_that_are_watched_come_and_go_and_change_their_gateway(me: Host, monitor: Monitor) -> None:
-    def told() -> list[tuple[str, str]]:
-        return [(one.what, str(one.route.via)) for one in _heard(monitor) if isinstance(one, RouteChange)]
-
-    me.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.7")
     me.ip("route", "add", "198.51.100.0/25", "via", "192.0.2.7")
     me.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.7", "table", "1000")
-    assert told() == [("added", "192.0.2.7")]
+    me.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.7")
+    assert _told(monitor, ("added", "via 192.0.2.7", None)) == [("added", "via 192.0.2.7", None)]
     assert monitor.has_route(*WATCHED, ip_address("192.0.2.7"), "eth0")
     assert not monitor.has_route(*WATCHED, ip_address("192.0.2.8"))
     me.ip("route", "replace", "198.51.100.0/24", "via", "192.0.2.8")
-    assert told() == [("deleted", "192.0.2.7"), ("added", "192.0.2.8")]
+    both = ("deleted", "via 192.0.2.7", None), ("added", "via 192.0.2.8", None)
+    assert _told(monitor, *both) == list(both)
     me.ip("route", "del", "198.51.100.0/24")
-    assert told() == [("deleted", "192.0.2.8")]
+    assert _told(monitor, ("deleted", "via 192.0.2.8", None)) == [("deleted", "via 192.0.2.8", None)]
     me.ip("route", "flush", "table", "1000")
 
 
@@ -130,10 +149,10 @@ def test_routes_that_the_kernel_takes_away_without_a_word_are_missed(me: Host, m
     for name in ("eth1", "eth2"):
         me.ip("link", "set", name, "up")
     me.ip("route", "add", "198.51.100.0/24", "dev", "eth1")
-    _heard(monitor)
+    _told(monitor, ("up", "eth1", None), ("added", "via None", None))
     assert monitor.has_route(*WATCHED, None, "eth1")
     me.ip("link", "set", "eth1", "down")
-    assert [one.what for one in _heard(monitor) if isinstance(one, RouteChange)] == ["deleted"]
+    assert ("deleted", "via None", None) in _told(monitor, ("deleted", "via None", None))
     assert not monitor.has_route(*WATCHED)
     me.ip("link", "del", "eth1")
 
@@ -150,14 +169,12 @@ def test_what_was_lost_is_found_out_by_listing_everything(me: Host, monitor: Mon
     me.ip("address", "del", "192.0.2.60/24", "dev", "eth0")
     me.ip("address", "add", "192.0.2.61/24", "dev", "eth0")
     me.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.7")
-    found = _heard(monitor)
+    _told(monitor, ("gone", "gone", None), ("gone", "peer", None), ("added", "via 192.0.2.7", None))
     assert monitor.lost > 0
     assert not monitor.listing
     assert {link.name for link in monitor.links.values()} == {"lo", "eth0"}
     assert (monitor.has(ip_address("192.0.2.60")), monitor.has(ip_address("192.0.2.61"))) == (False, True)
     assert monitor.has_route(*WATCHED)
-    gone = {one.link.name for one in found if isinstance(one, LinkChange) and one.what == "gone"}
-    assert {"gone", "peer"} <= gone
     me.ip("address", "del", "192.0.2.61/24", "dev", "eth0")
     me.ip("route", "del", "198.51.100.0/24")
 
