@@ -27,8 +27,10 @@ def main() -> int:
             took = step.ended - step.began
             noticed = f"those of {lasted:.2f} s: {failed} failed, {hung} were late" if mine else "none was troubled"
             print(f"{step.what:52} took {took:5.2f} s; requests: {noticed}")
-        for _, trouble in (one for one in troubles if one[0] is None):
-            print(f"without a reason: {trouble}")
+        for trouble in (trouble for step, trouble in troubles if step is None):
+            during = next(step for step in reversed(made.steps) if step.began <= trouble["first"])
+            after = trouble["first"] - during.began
+            print(f"not to be expected, {after:.2f} s after the beginning of {during.what!r}: {trouble}")
         for asking in made.asking:
             seen = asking.seen()
             print(f"{seen['asked']:,} requests, {seen['failed']} failed: {'; '.join(seen['failures'][-5:])}")

@@ -25,8 +25,10 @@ RATE, RATE6 = 200, 50
 INTERVAL = 0.5
 SKEW = (256 - 100) / 256 * INTERVAL
 MASTER_DOWN = 3 * INTERVAL + SKEW
-# Of HAProxy's trackers, and of HAProxy's checks of web servers, which must fail twice.
-POLL, CHECKS = 0.5, 1.0
+# Of HAProxy's trackers, and of HAProxy's checks of web servers, which must fail twice: refused, or without an answer.
+POLL, CHECKS, UNREACHED = 0.5, 1.0, 2.0
+# How long no web server runs.
+OUTAGE = 4.0
 # A request takes some milliseconds, and so does what is due; where others use the machine, both may take longer.
 UNDER_WAY, BUSY = 0.3, 1.0
 
@@ -164,6 +166,11 @@ class Scenario:
 
         wait_until(lambda: told() == [status, status], at_most=15, what=f"{name} {status}", seen=lambda: str(told()))
 
+    def await_let_go(self, name: str) -> None:
+        """Waits until a balancer has finished the connections that were handed back to it."""
+        host = self.balancers[name]
+        wait_until(lambda: not agents.holds(host), at_most=15, what=f"{name} to let go", every=0.1)
+
     # What came of it.
 
     def troubles(self) -> list[tuple[Step | None, dict[str, Any]]]:
@@ -281,6 +288,23 @@ def _cables(made: Scenario) -> None:
 
 
 def _web_servers(made: Scenario) -> None:
+    with made.step("lb1 does not reach the web servers", UNREACHED + POLL + MASTER_DOWN):
+        made.balancers["lb1"].filter("unreachable", "input", 'iifname "eth1" drop')
+        made.handed_over("lb2", "preempted")
+        # Whoever takes an address back while it still ends its old connections there cannot have the others guided.
+        made.await_let_go("lb1")
+    with made.step("lb1 reaches the web servers again"):
+        made.balancers["lb1"].unfilter("unreachable")
+        made.handed_over("lb1", "preempted")
+    with made.step("both web servers are killed and started", OUTAGE):
+        for name in made.webs:
+            made.servers[name].kill()
+        for name in made.webs:
+            made.await_web(name, "DOWN")
+        for name in made.webs:
+            made.start_web(name)
+        for name in made.webs:
+            made.await_web(name, "UP")
     with made.step("web1 is killed", CHECKS):
         made.servers["web1"].kill()
         made.await_web("web1", "DOWN")
