@@ -52,8 +52,8 @@ def test_hooks_run_as_its_user_without_any_right_and_the_last_ones_at_its_end(se
     assert all(line.endswith(f"uid={USER} caps={0:016x}") for line in seen["notes"])
     told = [" ".join(line.split()[2:4]) for line in seen["notes"]]
     life = ["BACKUP {0}", "MASTER {0}", "STOP {0}"]
-    # The first was ended by its reload, the second by a kill that no hook hears of.
-    lives = ((100, life), (120, life[:2]), (120, life))
+    # The first took its reload on, and was ended by a kill that no hook hears of.
+    lives = ((100, life[:2]), (120, life))
     assert told == [line.format(number) for number, lines in lives for line in lines]
 
 

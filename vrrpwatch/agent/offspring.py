@@ -16,6 +16,8 @@ import vrrpwatch
 # linux/prctl.h, linux/capability.h
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 2, 4
 _CAP_NET_ADMIN = 12
+# What Python ignores itself, and gives back to the programs that it starts.
+_PYTHONS = {signal.SIGPIPE, signal.SIGXFSZ}
 
 
 def spawn(module: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
@@ -48,6 +50,10 @@ def be_ordinary() -> None:
     resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
     _hand_on_nothing()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - _PYTHONS:
+        # A shell that starts the agent in the background has it ignore some, as nohup(1) does.
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # They come to the agent too, from systemd, and its end ends this process: until then there is work for it.  Not
         # ignored, which programs would inherit.
