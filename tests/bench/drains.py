@@ -39,9 +39,11 @@ def _rounds(lab: Balanced, rounds: int, rate: int, handover: str) -> int:
     asking = lab.ask(rate)
     lost = {"drain": 0, "undrain": 0}
     asked = dict(lost)
+    began: list[tuple[float, str]] = []
     for _ in range(rounds):
         for command, master in (("drain", "lb2"), ("undrain", "lb1")):
             before = asking.seen()
+            began.append((time.monotonic(), command))
             agents.ask(lab.balancers["lb1"], command)
             agents.await_state(lab.balancers[master], "master")
             # Until the handover is over, and whatever hangs has been given up.
@@ -54,6 +56,11 @@ def _rounds(lab: Balanced, rounds: int, rate: int, handover: str) -> int:
     for command, failed in lost.items():
         print(f"{command:8} {rounds} times: {asked[command]:,} requests, {failed} failed")
     print(f"answers that took more than {HANGING:g} s: {sum(trouble['hung'] for trouble in seen['troubles'])}")
+    for trouble in seen["troubles"]:
+        at, command = max(one for one in began if one[0] <= trouble["last"])
+        first, last = trouble["first"] - at, trouble["last"] - at
+        when = f"{first:.3f} to {last:.3f} s after {command}"
+        print(f"  {trouble['hung']} hung, {trouble['failed']} failed of those asked {when}")
     print(f"slowest answer {1e3 * seen['slowest']:.0f} ms; last failures: {'; '.join(seen['failures'][-5:]) or 'none'}")
     return int(lost["drain"] > 0)
 
