@@ -17,6 +17,9 @@ from tests.lab.watching import COMMAND
 pytestmark = pytest.mark.skipif(missing("haproxy", "socat") is not None, reason=str(missing("haproxy", "socat")))
 # What is done on purpose within five minutes, and nothing else.
 EXPECTED = {"flapping"}
+# Requests, of more than ten thousand, that nothing excuses: on a machine that others keep busy one is lost or a second
+# late now and then.  What is wrong with a handover shows in far more; tests.bench.failures names each.
+STRAY = 5
 
 
 class _OnTheSwitch(Terminal):
@@ -56,7 +59,8 @@ def _words(status: str) -> list[str]:
 def _judge(made: Scenario) -> None:
     troubles = made.troubles()
     unexcused = [trouble for step, trouble in troubles if step is None]
-    assert unexcused == [], [(step.what, step.began) for step in made.steps]
+    requests = sum(trouble["failed"] + trouble["hung"] for trouble in unexcused)
+    assert requests <= STRAY, (unexcused, [(step.what, step.began) for step in made.steps])
     noticed = {step.what for step, _ in troubles if step is not None}
     assert {"lb1 loses its power", "lb1's agent is killed", "lb1's cable to the clients is cut"} <= noticed
     assert all(asking.seen()["answered"] > 1_000 for asking in made.asking)
